@@ -71,9 +71,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def argument_parser() -> argparse.ArgumentParser:
     """The command line of this script."""
-    parser = argparse.ArgumentParser(
-        prog="check.py", description="Installs the tools inside this checkout and runs the project's gates."
-    )
+    parser = argparse.ArgumentParser(prog="check.py", description="Installs the tools inside this checkout and runs the project's gates.")
     parser.add_argument("gates", nargs="*", metavar="GATE", help=f"which gates: {', '.join(GATES)} (default: all)")
     parser.add_argument("--bare", action="store_true", help="run the tests in .venv-bare: no extras, no oracles")
     parser.add_argument("--fix", action="store_true", help="let ruff repair and format, then lint and format")

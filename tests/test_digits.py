@@ -109,8 +109,7 @@ def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         _read(missing)
     assert str(caught.value) == (
-        "load_digits: digits.npz is missing or cannot be read\n"
-        f"  given {missing}; installing convstep again restores it"
+        f"load_digits: digits.npz is missing or cannot be read\n  given {missing}; installing convstep again restores it"
     )
 
 
@@ -182,9 +181,7 @@ def test_the_real_rule_picks_5000_and_1000() -> None:
     assert sizes == {"x_train": 5000, "y_train": 5000, "x_test": 1000, "y_test": 1000}
 
 
-def test_tarball_and_folder_give_the_same_bytes_and_the_printed_sha256(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tarball_and_folder_give_the_same_bytes_and_the_printed_sha256(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sources, contents = made_up()
     raws = [folder_of(contents, tmp_path / "raw"), tarball_of(contents, tmp_path / "raw.tgz")]
     outputs = []
@@ -250,9 +247,7 @@ def test_a_link_in_the_tarball_is_not_a_file(tmp_path: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize("how", ["absent", "text", "cut"])
-def test_what_is_neither_folder_nor_tarball_is_refused(
-    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_neither_folder_nor_tarball_is_refused(how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sources, contents = made_up()
     raw = tmp_path / "raw.tgz"
     if how == "text":
@@ -265,9 +260,7 @@ def test_what_is_neither_folder_nor_tarball_is_refused(
     )
 
 
-def test_an_unreadable_file_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     sources, contents = made_up()
     raw = folder_of(contents, tmp_path / "raw")
 
@@ -275,9 +268,7 @@ def test_an_unreadable_file_is_refused(
         raise PermissionError
 
     monkeypatch.setattr(Path, "read_bytes", fails)
-    assert failure(capsys, raw, sources=sources) == (
-        f"build_digits: train-images-idx3-ubyte cannot be read\n  given {raw}\n"
-    )
+    assert failure(capsys, raw, sources=sources) == (f"build_digits: train-images-idx3-ubyte cannot be read\n  given {raw}\n")
 
 
 def test_check_passes_on_what_was_built_and_writes_nothing(tmp_path: Path) -> None:
@@ -314,15 +305,12 @@ def test_check_names_the_arrays_that_are_missing(tmp_path: Path, capsys: pytest.
     del arrays["y_test"]
     output.write_bytes(build.pack(arrays))
     assert failure(capsys, raw, "--check", "--output", output, sources=sources) == (
-        "build_digits: digits.npz holds x_train, y_train, x_test, expected x_train, y_train, x_test, y_test\n"
-        f"  given {output}\n"
+        f"build_digits: digits.npz holds x_train, y_train, x_test, expected x_train, y_train, x_test, y_test\n  given {output}\n"
     )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 not a zip", b"plain text"])
-def test_check_refuses_a_missing_or_damaged_file(
-    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_refuses_a_missing_or_damaged_file(content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sources, contents = made_up()
     raw, output = folder_of(contents, tmp_path / "raw"), tmp_path / "digits.npz"
     if content is not None:
@@ -343,9 +331,7 @@ def test_a_build_that_fails_leaves_the_old_file_and_no_other(
         raise OSError
 
     monkeypatch.setattr(build.os, "fsync", fails)
-    assert failure(capsys, raw, "--output", output, sources=sources) == (
-        f"build_digits: digits.npz cannot be written\n  given {output}\n"
-    )
+    assert failure(capsys, raw, "--output", output, sources=sources) == (f"build_digits: digits.npz cannot be written\n  given {output}\n")
     assert output.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["digits.npz", "raw"]
 
@@ -353,9 +339,7 @@ def test_a_build_that_fails_leaves_the_old_file_and_no_other(
 def test_an_absent_output_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sources, contents = made_up()
     raw, output = folder_of(contents, tmp_path / "raw"), tmp_path / "absent" / "digits.npz"
-    assert failure(capsys, raw, "--output", output, sources=sources) == (
-        f"build_digits: digits.npz cannot be written\n  given {output}\n"
-    )
+    assert failure(capsys, raw, "--output", output, sources=sources) == (f"build_digits: digits.npz cannot be written\n  given {output}\n")
 
 
 def test_hashes_are_whole() -> None:

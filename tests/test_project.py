@@ -71,9 +71,7 @@ def line_count(path: Path) -> int:
 
 def top_level_imports(code: str) -> set[str]:
     """The first part of every module name that Python's `-X importtime` reports."""
-    run = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, encoding="utf-8", check=True
-    )
+    run = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, encoding="utf-8", check=True)
     names = re.findall(r"^import time:\s+\d+ \|\s+\d+ \|\s+(\S+)\s*$", run.stderr, flags=re.MULTILINE)
     assert names
     return {name.partition(".")[0] for name in names}

@@ -1,0 +1,23 @@
+"""The errors that convstep raises. Their one rule: line 1 is the fact with its numbers, line 2 is what was given."""
+
+__all__ = ["ArgumentTypeError", "ConvStepError", "DataError", "OutOfMemoryError", "ShapeError"]
+
+
+class ConvStepError(Exception):
+    """Anything that convstep refuses."""
+
+
+class DataError(ConvStepError):
+    """A data file that is missing, damaged or not what it says it is."""
+
+
+class ShapeError(ConvStepError, ValueError):
+    """A size, a shape or a value that the operation cannot take."""
+
+
+class ArgumentTypeError(ConvStepError, TypeError):
+    """An argument of a kind that the operation cannot take: text for an array, 2.5 for a whole number."""
+
+
+class OutOfMemoryError(ConvStepError, MemoryError):
+    """The machine refused the memory that a legal request would take."""

@@ -1,0 +1,46 @@
+"""Exercise 1: a frame of zeros around every image."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from convstep import checks
+from convstep.checks import Array
+from convstep.geometry import Pads
+from convstep.steps.tracing import step
+
+
+@checks.public
+def zero_pad(X: ArrayLike, pad: int) -> Array:
+    """Put `pad` rows and columns of zeros around every image of a batch.
+
+    Parameters
+    ----------
+    X : (m, n_H, n_W, n_C)
+        Images.
+    pad : int
+        Zeros above, below, left and right of each image, >= 0.
+
+    Returns
+    -------
+    X_pad : (m, n_H + 2 * pad, n_W + 2 * pad, n_C)
+        The padded images, always a new array.
+
+    Raises
+    ------
+    ShapeError
+        If X does not have four axes, has an empty image or channel axis, or pad is negative or too large for any memory.
+    ArgumentTypeError
+        If X does not hold real numbers or pad is not a whole number.
+    """
+    X, pad = checks.padding("zero_pad", X, pad)
+
+    # 1. Put pad zeros before and after the rows and the columns of every image, and none on the other two axes.
+    X_pad = surround(X, ((pad, pad), (pad, pad)))
+
+    step(interior=(slice(pad, pad + X.shape[1]), slice(pad, pad + X.shape[2])), wrote=X_pad)
+    return X_pad
+
+
+def surround(X: Array, pads: tuple[Pads, Pads]) -> Array:
+    """Put zeros (above, below) and (left, right) of every image."""
+    return np.pad(X, ((0, 0), *pads, (0, 0)), mode="constant", constant_values=0)
