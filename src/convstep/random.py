@@ -1,0 +1,30 @@
+"""The generator that unseeded initializers, shuffles and dropout draw from.
+
+One rule: `set_random_seed` makes everything that follows the same on every run; whoever wants their own numbers hands a generator in.
+"""
+
+import random
+
+import numpy as np
+
+__all__ = ["default_generator", "set_random_seed"]
+
+_generators = {"default": np.random.default_rng()}
+
+
+def default_generator() -> np.random.Generator:
+    """Return the generator in use."""
+    return _generators["default"]
+
+
+def set_random_seed(seed: int) -> None:
+    """Start every source of random numbers anew: convstep's own, NumPy's legacy one and Python's, as Keras does.
+
+    Parameters
+    ----------
+    seed : int
+        0 <= seed < 2**32.
+    """
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - scripts written for Keras draw their data from it
+    _generators["default"] = np.random.default_rng(seed)
