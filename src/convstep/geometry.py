@@ -4,7 +4,7 @@ One rule: the formula of the output size stands here, once, and everything else 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self, TypeAlias
 
 __all__ = ["Axis", "Padding", "Pads", "Window2d"]
@@ -58,6 +58,34 @@ class Axis:
         pads = padding if isinstance(padding, tuple) else (padding, padding)
         return cls(size, kernel, stride, dilation, pads)
 
+    def rounded_up(self) -> Self:
+        """Return the axis with the padding after it that a last, partly covered window needs: `ceil_mode` of ONNX and PyTorch.
+
+        A window that would start behind the image and the padding before it is dropped.
+        """
+        out = -(-(self.padded - self.reach) // self.stride) + 1
+        if (out - 1) * self.stride >= self.pad[0] + self.size:
+            out -= 1
+        end = (out - 1) * self.stride + self.reach
+        return replace(self, pad=(self.pad[0], max(end - self.pad[0] - self.size, 0)))
+
+    @classmethod
+    def transposed(cls, padding: Padding, out: int, kernel: int, *, stride: int = 1, dilation: int = 1, extra: int | None = None) -> Self:
+        """Return the axis of the convolution whose output has `out` cells: its `size` is the output of a transposed convolution.
+
+        "same" makes size = out * stride and "valid" the largest size, as Keras has them; with explicit padding the size is the smallest
+        one. `extra` (Keras's and PyTorch's `output_padding`) adds cells to the smallest size instead.
+        """
+        reach = cls(1, kernel, stride, dilation).reach
+        smallest = (out - 1) * stride + reach
+        if padding == "same" and extra is None:
+            return cls.padded_by("same", out * stride, kernel, stride=stride, dilation=dilation)
+        if padding == "valid" and extra is None:
+            return cls((out - 1) * stride + max(reach, stride), kernel, stride, dilation)
+        pads = {"same": (reach // 2, reach // 2), "valid": (0, 0)}.get(padding) if isinstance(padding, str) else padding
+        before, after = pads if isinstance(pads, tuple) else (pads or 0, pads or 0)
+        return cls(smallest - before - after + (extra or 0), kernel, stride, dilation, (before, after))
+
     @property
     def reach(self) -> int:
         """Cells from the first to the last cell of a window, both counted."""
@@ -82,6 +110,11 @@ class Axis:
         """Return the cells under output `i`, one for each cell of the window."""
         start = i * self.stride
         return slice(start, start + self.reach, self.dilation)
+
+    def covered(self, i: int, cells: slice) -> int:
+        """Count the cells of window `i` that lie in this run of the padded axis."""
+        window = self.window(i)
+        return sum(cells.start <= cell < cells.stop for cell in range(window.start, window.stop, self.dilation))
 
     def tap(self, k: int) -> slice:
         """Return the cells that cell `k` of the window meets, one for each output."""

@@ -1,0 +1,254 @@
+"""The doors of `convstep.ops`: whole batches, the names of the ops, and every option that Keras, PyTorch and ONNX share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from convstep.checks import (
+    Array,
+    DType,
+    accumulator,
+    array,
+    fits_memory,
+    gradient,
+    numbers,
+    refusal,
+    result_type,
+    shown,
+    whole,
+)
+from convstep.errors import ArgumentTypeError
+from convstep.geometry import Axis, Padding, Window2d
+
+Given: TypeAlias = Mapping[str, object]
+Paddings: TypeAlias = tuple[Padding, Padding]  # of the rows, of the columns
+IMAGES = ("m", "height", "width", "channels")
+FILTERS = ("rows", "columns", "channels", "filters")
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """What a convolution works on: arrays in the type it adds up in, its window, and the type of its results."""
+
+    x: Array
+    w: Array
+    b: Array | None
+    window: Window2d
+    groups: int
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """What pooling works on, and for an average how many cells each window counts."""
+
+    x: Array
+    window: Window2d
+    dtype: DType
+    counts: Array | None = None
+
+
+def convolution(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, options: Given) -> Convolution:
+    """Check the arguments of `conv2d`: strides, padding, dilation_rate, groups."""
+    images, filters, bias, groups, given = _operands(op, x, w, b, options)
+    channels = images.shape[3]
+    if channels != groups * filters.shape[2]:
+        fact = f"x has {channels} channels but w expects {filters.shape[2]} (last axis of x, third axis of w)"
+        if groups > 1:
+            fact = f"x has {channels} channels but w expects {groups} groups of {filters.shape[2]} (last axis of x, third axis of w)"
+        raise refusal(op, fact, given, _other_convention(images.shape, filters.shape))
+    if filters.shape[3] % groups:
+        raise refusal(op, f"the {filters.shape[3]} filters of w cannot be shared among {groups} groups", given)
+    window = _window(op, images.shape, filters.shape[:2], options, given)
+    dtype = result_type(*(item for item in (images, filters, bias) if item is not None))
+    fits_memory(op, "y", (images.shape[0], *window.out, filters.shape[3]), accumulator(dtype), given)
+    return _cast(Convolution(images, filters, bias, window, groups, dtype))
+
+
+def convolution_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike, options: Given) -> tuple[Array, Convolution]:
+    """Check the arguments of `conv2d_backward`."""
+    forward = convolution(op, x, w, None, options)
+    shape = (forward.x.shape[0], *forward.window.out, forward.w.shape[3])
+    return _with_gradient(op, dy, shape, forward)
+
+
+def transposed(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, options: Given) -> Convolution:
+    """Check the arguments of `conv2d_transpose`: strides, padding, output_padding, dilation_rate. w is (rows, columns, filters, channels)."""
+    images, filters, bias, _, given = _operands(op, x, w, b, {**options, "groups": 1}, bias_axis=2)
+    if images.shape[3] != filters.shape[3]:
+        fact = f"x has {images.shape[3]} channels but w expects {filters.shape[3]} (last axis of x, last axis of w)"
+        raise refusal(op, fact, given)
+    strides, dilations = pair(op, "strides", options["strides"], 1), pair(op, "dilation_rate", options["dilation_rate"], 1)
+    pads, extra = paddings(op, options["padding"]), options["output_padding"]
+    extras: tuple[int | None, ...] = (None, None) if extra is None else pair(op, "output_padding", extra, 0)
+    axes = [
+        Axis.transposed(pads[i], images.shape[1 + i], filters.shape[i], stride=strides[i], dilation=dilations[i], extra=extras[i])
+        for i in range(2)
+    ]
+    for i, axis in enumerate(axes):
+        if axis.size < 1:
+            raise refusal(op, f"nothing is left: the padding of {axis.pad[0]} and {axis.pad[1]} takes all {('rows', 'columns')[i]}", given)
+        if axis.out != images.shape[1 + i]:
+            fact = f"output_padding must be smaller than the stride, {axis.stride}, not {extras[i]}"
+            raise refusal(op, fact, {"output_padding": extra, "strides": strides})
+    dtype = result_type(*(item for item in (images, filters, bias) if item is not None))
+    window = Window2d(*axes)
+    fits_memory(op, "y", (images.shape[0], window.height.size, window.width.size, filters.shape[2]), accumulator(dtype), given)
+    return _cast(Convolution(images, filters, bias, window, 1, dtype))
+
+
+def transposed_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike, options: Given) -> tuple[Array, Convolution]:
+    """Check the arguments of `conv2d_transpose_backward`."""
+    forward = transposed(op, x, w, None, options)
+    shape = (forward.x.shape[0], forward.window.height.size, forward.window.width.size, forward.w.shape[2])
+    return _with_gradient(op, dy, shape, forward)
+
+
+def pooling(op: str, x: ArrayLike, pool_size: Any, options: Given) -> Pooling:
+    """Check the arguments of the pooling operations: strides, padding, ceil_mode, dilation_rate (max), count_include_pad (average)."""
+    images = array(op, "x", x, IMAGES)
+    size = pair(op, "pool_size", pool_size, 1)
+    given = {"x": images, "pool_size": pool_size}
+    strides = size if options["strides"] is None else options["strides"]
+    window = explicit = _window(op, images.shape, size, {"dilation_rate": 1, **options, "strides": strides}, given)
+    for axis in (window.height, window.width):
+        if max(axis.pad) >= axis.reach:
+            fact = f"padding must be smaller than the window, {axis.reach}, not {shown(max(axis.pad))}: a window needs a cell of x"
+            raise refusal(op, fact, {**given, "padding": options["padding"]})
+    if flag(op, "ceil_mode", options["ceil_mode"]):
+        window = Window2d(window.height.rounded_up(), window.width.rounded_up())
+    dtype = result_type(images)
+    fits_memory(op, "y", (images.shape[0], *window.out, images.shape[3]), accumulator(dtype), given)
+    pooled = Pooling(images.astype(accumulator(dtype), copy=False), window, dtype)
+    if "count_include_pad" not in options:
+        return pooled
+    with_pads = flag(op, "count_include_pad", options["count_include_pad"])
+    rows, columns = (
+        [axis.covered(i, slice(0, bounds.padded) if with_pads else bounds.interior) for i in range(axis.out)]
+        for axis, bounds in ((window.height, explicit.height), (window.width, explicit.width))
+    )
+    return replace(pooled, counts=np.multiply.outer(rows, columns).astype(pooled.x.dtype)[:, :, None])
+
+
+def pooling_gradient(op: str, dy: ArrayLike, x: ArrayLike, pool_size: Any, options: Given) -> tuple[Array, Pooling]:
+    """Check the arguments of the backward pooling operations."""
+    forward = pooling(op, x, pool_size, options)
+    m, channels = forward.x.shape[0], forward.x.shape[3]
+    dz = gradient(op, "dy", dy, "y", (m, *forward.window.out, channels))
+    dtype = np.result_type(forward.dtype, result_type(dz))
+    compute = accumulator(dtype)
+    return dz.astype(compute, copy=False), replace(forward, x=forward.x.astype(compute, copy=False), dtype=dtype)
+
+
+def dense(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None) -> Convolution:
+    """Check the arguments of `dense` and lay them out as a convolution of single pixels."""
+    rows, weights = numbers(op, "x", x), array(op, "w", w, ("channels", "units"))
+    given: dict[str, object] = {"x": rows, "w": weights}
+    if rows.ndim == 0 or rows.shape[-1] != weights.shape[0]:
+        size = rows.shape[-1] if rows.ndim else "no"
+        raise refusal(op, f"x has {size} features but w expects {weights.shape[0]} (last axis of x, first axis of w)", given)
+    bias = _bias(op, b, weights.shape[1], given)
+    dtype = result_type(*(item for item in (rows, weights, bias) if item is not None))
+    window = Window2d(Axis(1, 1), Axis(1, 1))
+    return _cast(Convolution(rows.reshape(-1, 1, 1, rows.shape[-1]), weights[None, None], bias, window, 1, dtype))
+
+
+def dense_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Array, Convolution]:
+    """Check the arguments of `dense_backward`."""
+    forward = dense(op, x, w, None)
+    dz = gradient(op, "dy", dy, "y", (*np.shape(x)[:-1], forward.w.shape[3]))
+    return _with_gradient(op, dz.reshape(-1, 1, 1, forward.w.shape[3]), (forward.x.shape[0], 1, 1, forward.w.shape[3]), forward)
+
+
+# --- options ---
+
+
+def pair(op: str, name: str, value: Any, least: int) -> tuple[int, int]:
+    """Return a whole number twice, or a pair of them."""
+    if isinstance(value, tuple | list):
+        if len(value) != len(("rows", "columns")):
+            raise refusal(op, f"{name} must be a whole number or a pair, not {len(value)} values", {name: value}, kind=ArgumentTypeError)
+        return whole(op, f"{name}[0]", value[0], least), whole(op, f"{name}[1]", value[1], least)
+    number = whole(op, name, value, least)
+    return number, number
+
+
+def paddings(op: str, value: Any) -> Paddings:
+    """Return the padding of the rows and of the columns: "valid", "same", or (before, after) pairs."""
+    if isinstance(value, str):
+        if value == "valid":
+            return "valid", "valid"
+        if value == "same":
+            return "same", "same"
+        fact = f'padding must be "valid", "same", a whole number, a pair or two pairs, not {shown(value)}'
+        raise refusal(op, fact, {"padding": value})
+    if isinstance(value, tuple | list) and any(isinstance(item, tuple | list) for item in value):
+        if len(value) != len(("rows", "columns")):
+            raise refusal(op, f"padding must be two pairs, not {len(value)}", {"padding": value}, kind=ArgumentTypeError)
+        rows, columns = (pair(op, f"padding[{i}]", item, 0) for i, item in enumerate(value))
+        return rows, columns
+    return pair(op, "padding", value, 0)
+
+
+def flag(op: str, name: str, value: Any) -> bool:
+    """Return True or False."""
+    if not isinstance(value, bool | np.bool):
+        raise refusal(op, f"{name} must be True or False, not {shown(value)}", {name: value}, kind=ArgumentTypeError)
+    return bool(value)
+
+
+# --- parts ---
+
+
+def _operands(
+    op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, options: Given, bias_axis: int = 3
+) -> tuple[Array, Array, Array | None, int, dict[str, object]]:
+    images, filters = array(op, "x", x, IMAGES), array(op, "w", w, FILTERS)
+    given: dict[str, object] = {"x": images, "w": filters}
+    bias = _bias(op, b, filters.shape[bias_axis], given)
+    return images, filters, bias, whole(op, "groups", options["groups"], 1), given
+
+
+def _bias(op: str, b: ArrayLike | None, filters: int, given: Given) -> Array | None:
+    if b is None:
+        return None
+    bias = numbers(op, "b", b)
+    if bias.shape != (filters,):
+        raise refusal(
+            op, f"b must have one number for each of the {filters} outputs, shape ({filters},), not {bias.shape}", {**given, "b": bias}
+        )
+    return bias
+
+
+def _window(op: str, images: tuple[int, ...], kernel: tuple[int, ...], options: Given, given: Given) -> Window2d:
+    strides, dilations = pair(op, "strides", options["strides"], 1), pair(op, "dilation_rate", options["dilation_rate"], 1)
+    pads = paddings(op, options["padding"])
+    axes = [Axis.padded_by(pads[i], images[1 + i], kernel[i], stride=strides[i], dilation=dilations[i]) for i in range(2)]
+    for axis, name in zip(axes, ("rows", "columns"), strict=True):
+        if axis.out < 1:
+            padded = f"{shown(axis.padded)} {name}" + (f" with its padding of {axis.pad[0]} and {axis.pad[1]}" if any(axis.pad) else "")
+            raise refusal(op, f"the window does not fit: it reaches over {shown(axis.reach)} {name}, but x has {padded}", given)
+    return Window2d(*axes)
+
+
+def _other_convention(images: tuple[int, ...], filters: tuple[int, ...]) -> str:
+    if filters[1] == images[3] and filters[2] == filters[3]:
+        return "w.transpose(2, 3, 1, 0), if w is laid out as in PyTorch (filters, channels, rows, columns)"
+    if images[1] == filters[2]:
+        return "x.transpose(0, 2, 3, 1), if x has its channels first (m, channels, height, width)"
+    return ""
+
+
+def _with_gradient(op: str, dy: ArrayLike, shape: tuple[int, ...], forward: Convolution) -> tuple[Array, Convolution]:
+    dz = gradient(op, "dy", dy, "y", shape)
+    whole_type = np.result_type(forward.dtype, result_type(dz))
+    return dz.astype(accumulator(whole_type), copy=False), _cast(replace(forward, dtype=whole_type))
+
+
+def _cast(given: Convolution) -> Convolution:
+    compute = accumulator(given.dtype)
+    bias = None if given.b is None else given.b.astype(compute, copy=False)
+    return replace(given, x=given.x.astype(compute, copy=False), w=given.w.astype(compute, copy=False), b=bias)

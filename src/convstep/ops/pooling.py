@@ -1,0 +1,152 @@
+"""Pooling of whole batches, forward and backward: checked once, then the chosen engine's kernels."""
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from convstep import checks_ops as doors
+from convstep.checks import Array, one_of, public
+from convstep.engines import Ties, current_engine
+
+
+@public
+def max_pool2d(
+    x: ArrayLike, pool_size: Any, *, strides: Any = None, padding: Any = 0, dilation_rate: Any = 1, ceil_mode: bool = False
+) -> Array:
+    """Take the largest value of every window, channel by channel.
+
+    Parameters
+    ----------
+    x : (m, height, width, channels)
+        Images; m may be 0.
+    pool_size : int or (int, int)
+        Rows and columns of the window.
+    strides : int or (int, int), optional
+        Cells from one window to the next; the size of the window, if not given.
+    padding : int, (int, int), ((int, int), (int, int)), "valid" or "same"
+        Cells around each image, as in `conv2d`. They never win, whatever the values. Smaller than the window.
+    dilation_rate : int or (int, int)
+        Cells from one cell of a window to its neighbour.
+    ceil_mode : bool
+        Whether a last window that hangs over the end counts, as in ONNX and PyTorch. One that starts behind it never does.
+
+    Returns
+    -------
+    y : (m, out_height, out_width, channels)
+
+    Raises
+    ------
+    ShapeError
+        If no window fits, or the padding is as large as the window.
+    ArgumentTypeError
+        If x does not hold real numbers, or an option is of the wrong kind.
+    """
+    options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "ceil_mode": ceil_mode}
+    given = doors.pooling("max_pool2d", x, pool_size, options)
+    return current_engine().max_pool(given.x, given.window).astype(given.dtype, copy=False)
+
+
+@public
+def max_pool2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    pool_size: Any,
+    *,
+    strides: Any = None,
+    padding: Any = 0,
+    dilation_rate: Any = 1,
+    ceil_mode: bool = False,
+    ties: Ties = "first",
+) -> Array:
+    """Carry the gradient of `max_pool2d` back.
+
+    Parameters
+    ----------
+    dy : (m, out_height, out_width, channels)
+        Gradient of the output.
+    x, pool_size, strides, padding, dilation_rate, ceil_mode
+        As in the forward pass.
+    ties : "first" or "all"
+        Which of several largest values of a window gets the gradient: the first in reading order, as in most frameworks, or each of
+        them, as in the course.
+
+    Returns
+    -------
+    dx : (m, height, width, channels)
+
+    Raises
+    ------
+    ShapeError, ArgumentTypeError
+        As `max_pool2d`, and if dy does not have the shape of its output.
+    """
+    one_of("max_pool2d_backward", "ties", ties, ("first", "all"))
+    options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "ceil_mode": ceil_mode}
+    dz, given = doors.pooling_gradient("max_pool2d_backward", dy, x, pool_size, options)
+    return current_engine().max_pool_to_x(dz, given.x, given.window, ties).astype(given.dtype, copy=False)
+
+
+@public
+def average_pool2d(
+    x: ArrayLike,
+    pool_size: Any,
+    *,
+    strides: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = False,
+) -> Array:
+    """Take the mean of every window, channel by channel.
+
+    Parameters
+    ----------
+    x, pool_size, strides, padding, ceil_mode
+        As in `max_pool2d`.
+    count_include_pad : bool
+        Whether the cells of the padding count, as zeros. The cells that `ceil_mode` hangs over the end never count.
+
+    Returns
+    -------
+    y : (m, out_height, out_width, channels)
+
+    Raises
+    ------
+    ShapeError, ArgumentTypeError
+        As `max_pool2d`.
+    """
+    options = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
+    given = doors.pooling("average_pool2d", x, pool_size, options)
+    return (current_engine().window_sum(given.x, given.window) / given.counts).astype(given.dtype, copy=False)
+
+
+@public
+def average_pool2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    pool_size: Any,
+    *,
+    strides: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = False,
+) -> Array:
+    """Carry the gradient of `average_pool2d` back.
+
+    Parameters
+    ----------
+    dy : (m, out_height, out_width, channels)
+        Gradient of the output.
+    x, pool_size, strides, padding, ceil_mode, count_include_pad
+        As in the forward pass; of x only the shape and the type matter.
+
+    Returns
+    -------
+    dx : (m, height, width, channels)
+
+    Raises
+    ------
+    ShapeError, ArgumentTypeError
+        As `max_pool2d`, and if dy does not have the shape of its output.
+    """
+    options = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
+    dz, given = doors.pooling_gradient("average_pool2d_backward", dy, x, pool_size, options)
+    return current_engine().window_sum_to_x(dz / given.counts, given.window).astype(given.dtype, copy=False)
