@@ -76,7 +76,7 @@ def convolution_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike, opt
 
 
 def transposed(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, options: Given) -> Convolution:
-    """Check the arguments of `conv2d_transpose`: strides, padding, output_padding, dilation_rate. w is (rows, columns, filters, channels)."""
+    """Check the arguments of `conv2d_transpose`; w is (rows, columns, filters, channels)."""
     images, filters, bias, _, given = _operands(op, x, w, b, {**options, "groups": 1}, bias_axis=2)
     if images.shape[3] != filters.shape[3]:
         fact = f"x has {images.shape[3]} channels but w expects {filters.shape[3]} (last axis of x, last axis of w)"
