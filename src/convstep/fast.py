@@ -39,7 +39,7 @@ def zero_pad(X: ArrayLike, pad: int) -> Array:
 def conv_single_step(a_slice_prev: ArrayLike, W: ArrayLike, b: ArrayLike) -> Any:
     """Apply one filter to one window, as `convstep.steps.conv_single_step` does."""
     a_slice_prev, W, b, dtype = checks.single_step("conv_single_step", a_slice_prev, W, b)
-    return dtype.type(np.vdot(a_slice_prev, W) + b[0, 0, 0])
+    return dtype.type((a_slice_prev * W).sum() + b[0, 0, 0])
 
 
 @public
