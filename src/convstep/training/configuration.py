@@ -107,7 +107,7 @@ def real(op: str, name: str, value: Any, *, least: float = 0.0, most: float = ma
     if isinstance(plain, bool) or not isinstance(plain, int | float):
         raise refusal(op, f"{name} must be {bounds}, not {shown(value)}", {name: value}, kind=ArgumentTypeError)
     if not least <= plain <= most:
-        raise refusal(op, f"{name} must be {bounds}, not {shown(plain)}", {name: value})
+        raise refusal(op, f"{name} must be {bounds}, not {shown(plain)}", {name: plain})
     return float(plain)
 
 

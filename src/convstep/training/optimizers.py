@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from convstep.checks import Array, numbers, refusal, shown, whole
+from convstep.checks import Array, DType, accumulator, numbers, refusal, whole
 from convstep.errors import ArgumentTypeError
 from convstep.training import schedules
 from convstep.training.configuration import Configured, find, names_of, real, serialize
@@ -351,8 +351,8 @@ class Adam(Optimizer):
             v = np.maximum(block.slots["velocity_hat"], v, out=block.slots["velocity_hat"])
         np.sqrt(v, out=root)
         root += self.epsilon
-        t = self.iterations + 1
-        np.multiply(m, rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t), out=step)
+        start_1, start_2 = (_distance_from_start(beta, self.iterations + 1, v.dtype) for beta in (self.beta_1, self.beta_2))
+        np.multiply(m, rate * math.sqrt(start_2) / start_1, out=step)
         step /= root
         block.value[...] -= step
 
@@ -380,6 +380,12 @@ def _average(mean: Array, new: Array, share: float) -> None:
     mean += new
 
 
+def _distance_from_start(beta: float, t: int, dtype: DType) -> float:
+    """Return 1 - beta^t. As in Keras, beta is what the type of the weights makes of it: 0.999 is 0.99900001 in float32."""
+    kind = accumulator(dtype).type
+    return float(kind(1) - kind(float(kind(beta)) ** t))
+
+
 def _norm(gradient: Array) -> float:
     """Return the root of the sum of squares, which is formed in float64 and in an order that does not depend on the machine's load."""
     flat = np.asarray(gradient).reshape(-1)
@@ -394,7 +400,12 @@ def _rate(kind: str, value: Any) -> Rate:
         return value
     if callable(value) and not isinstance(value, np.generic):
         if isinstance(value, type):
-            raise refusal(kind, f"learning_rate must be a schedule, not the class {shown(value)}", {}, kind=ArgumentTypeError)
+            raise refusal(
+                kind,
+                f"learning_rate must be a schedule, not the class {value.__name__}",
+                {"learning_rate": value.__name__},
+                kind=ArgumentTypeError,
+            )
         function: Callable[[], float] = value
         return function
     return real(kind, "learning_rate", value)
