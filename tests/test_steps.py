@@ -262,10 +262,14 @@ class TestTypes:
     def test_long_doubles_keep_their_digits(self) -> None:
         if np.finfo(np.longdouble).nmant < 60:
             pytest.skip("long double has no more digits than float64 on this machine")
-        one, small = np.longdouble(1), np.longdouble(2) ** -60
-        pair = np.array([one, small]).reshape(1, 2, 1)
-        assert conv_single_step(pair, np.ones_like(pair), 0) == one + small
-        assert pool_forward(np.full((1, 1, 1, 1), one + small), {"f": 1, "stride": 1})[0].item() == one + small
+        value = np.longdouble(1) + np.longdouble(2) ** -60
+        cell, one = np.full((1, 1, 1, 1), value), np.ones((1, 1, 1, 1), dtype=np.longdouble)
+        Z, cache = conv_forward(cell, one, 0 * one, STEP)
+        A, pool_cache = pool_forward(cell, {"f": 1, "stride": 1})
+        gradients = (*conv_backward(one, cache), *conv_backward(cell, (one, one, one, STEP)))
+        assert [x.item() for x in (zero_pad(cell, 0), Z, A, *gradients)] == [value, value, value, 1, value, 1, value, value, value]
+        assert [pool_backward(cell, pool_cache, mode).item() for mode in MODES] == [value, value]
+        assert (conv_single_step(cell[0], one[0], 0), distribute_value(value, (1, 1)).item()) == (value, value)
 
     @pytest.mark.parametrize("dz", [2, 2.0, True, np.float16(2), np.float32(2), np.int8(2), np.array(2.0), np.longdouble(2)])
     @pytest.mark.parametrize("shape", [(2, 3), [2, 3], (np.int8(2), np.uint64(3))])
