@@ -160,10 +160,7 @@ class TestMemory:
         views = [shared[: int(np.prod(shape))].reshape(shape) for shape in call.shapes]
         assert bits(call.run(*views)) == bits(call.run(*(x.copy() for x in views)))
 
-    @pytest.mark.parametrize(
-        "mode",
-        ["average", pytest.param("max", marks=pytest.mark.xfail(reason="np.max picks the sign of a zero by the strides of its window"))],
-    )
+    @pytest.mark.parametrize("mode", ["average", "max"])
     def test_zeros_of_both_signs_are_pooled_alike_in_every_layout(self, mode: str) -> None:
         run = pooled(mode, {"f": 3, "stride": 1})
         for seed in range(40):

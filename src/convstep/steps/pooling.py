@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from convstep import checks
 from convstep.checks import Array
-from convstep.steps.sums import add_up
+from convstep.steps.sums import add_up, largest
 from convstep.steps.tracing import note, step
 
 
@@ -52,7 +52,7 @@ def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = 
         for h, w, (rows, columns) in window.windows():
             for c in range(n_C):
                 a_slice = A_prev[i, rows, columns, c]
-                A[i, h, w, c] = np.max(a_slice) if mode == "max" else add_up(a_slice) / a_slice.size
+                A[i, h, w, c] = largest(a_slice) if mode == "max" else add_up(a_slice) / a_slice.size
                 step(cell=(i, h, w, c), window=(rows, columns), values=a_slice, value=A[i, h, w, c])
 
     return A.astype(dtype, copy=False), cache
@@ -82,10 +82,10 @@ def create_mask_from_window(x: ArrayLike) -> Array:
     x = checks.mask_window("create_mask_from_window", x)
 
     # 1. Compare every value with the largest one.
-    largest = np.max(x)
-    mask: Array = x == largest
+    maximum = largest(x)
+    mask: Array = x == maximum
 
-    note(largest=largest, mask=mask)
+    note(largest=maximum, mask=mask)
     return mask
 
 
