@@ -37,7 +37,7 @@ def zero_pad(X: ArrayLike, pad: int) -> Array:
     # 1. Put pad zeros before and after the rows and the columns of every image, and none on the other two axes.
     X_pad = surround(X, ((pad, pad), (pad, pad)))
 
-    step(interior=(slice(pad, pad + X.shape[1]), slice(pad, pad + X.shape[2])), wrote=X_pad)
+    step(interior=(slice(pad, pad + X.shape[1]), slice(pad, pad + X.shape[2])))
     return X_pad
 
 
