@@ -173,9 +173,7 @@ def test_the_events_replay_to_the_result_bit_for_bit(case: Case) -> None:
     REPLAYS[case.function](case, trace(function, *case.arguments), function(*case.arguments))
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=MEND) if case.function == "zero_pad" else case for case in CASES[:64]], ids=CASE_IDS[:64]
-)
+@pytest.mark.parametrize("case", CASES[:64], ids=CASE_IDS[:64])
 def test_a_record_is_valid_after_its_schema_and_survives_json(case: Case) -> None:
     record = trace(function_of(case.function), *case.arguments)
     SCHEMA.validate(record)
