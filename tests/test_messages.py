@@ -665,7 +665,7 @@ MEMORY: list[tuple[str, str, Call, str]] = [
         lambda: steps.conv_backward(DZ, (A, W, B, CONV)),
         "(2, 4, 5, 4), ((2, 5, 6, 3), (2, 2, 3, 4), (1, 1, 1, 4), {'stride': 1, 'pad': 0})",
     ),
-    ("create_mask_from_window", "max", lambda: steps.create_mask_from_window(np.ones((2, 2))), "(2, 2)"),
+    ("create_mask_from_window", "argmax", lambda: steps.create_mask_from_window(np.ones((2, 2))), "(2, 2)"),
     ("distribute_value", "full", lambda: steps.distribute_value(1.0, (2, 2)), "1.0, (2, 2)"),
     ("pool_backward", "zeros_like", lambda: steps.pool_backward(DA, (A, POOL)), "(2, 4, 5, 3), ((2, 5, 6, 3), {'f': 2, 'stride': 1})"),
 ]
