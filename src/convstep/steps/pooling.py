@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convstep import checks
-from convstep.checks import Array
+from convstep.checks import Array, public
+from convstep.checks import assignment as doors
 from convstep.steps.sums import add_up, largest
 from convstep.steps.tracing import note, step
 
 
-@checks.public
+@public
 def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = "max") -> tuple[Array, tuple[Any, ...]]:
     """Take the largest or the mean value of every window, channel by channel.
 
@@ -40,7 +40,7 @@ def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = 
         If A_prev does not hold real numbers, or a hyperparameter is not a whole number.
     """
     cache = (A_prev, hparameters)
-    A_prev, window, dtype = checks.pooling("pool_forward", A_prev, hparameters, mode)
+    A_prev, window, dtype = doors.pooling("pool_forward", A_prev, hparameters, mode)
     m, n_C = A_prev.shape[0], A_prev.shape[3]
     n_H, n_W = window.out
 
@@ -58,7 +58,7 @@ def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = 
     return A.astype(dtype, copy=False), cache
 
 
-@checks.public
+@public
 def create_mask_from_window(x: ArrayLike) -> Array:
     """Mark the largest value of a window.
 
@@ -79,7 +79,7 @@ def create_mask_from_window(x: ArrayLike) -> Array:
     ArgumentTypeError
         If x does not hold real numbers.
     """
-    x = checks.mask_window("create_mask_from_window", x)
+    x = doors.mask_window("create_mask_from_window", x)
 
     # 1. Compare every value with the largest one.
     maximum = largest(x)
@@ -89,7 +89,7 @@ def create_mask_from_window(x: ArrayLike) -> Array:
     return mask
 
 
-@checks.public
+@public
 def distribute_value(dz: ArrayLike, shape: Sequence[int]) -> Array:
     """Share a value equally among the cells of a window.
 
@@ -112,7 +112,7 @@ def distribute_value(dz: ArrayLike, shape: Sequence[int]) -> Array:
     ArgumentTypeError
         If dz is not a real number, or shape is not a pair of whole numbers.
     """
-    dz, (n_H, n_W), dtype = checks.share("distribute_value", dz, shape)
+    dz, (n_H, n_W), dtype = doors.share("distribute_value", dz, shape)
 
     # 1. Divide the value by the number of cells.
     average = dz / (n_H * n_W)
@@ -124,7 +124,7 @@ def distribute_value(dz: ArrayLike, shape: Sequence[int]) -> Array:
     return a
 
 
-@checks.public
+@public
 def pool_backward(dA: ArrayLike, cache: Sequence[Any], mode: str = "max") -> Array:
     """Carry the gradient of pooling back to its images.
 
@@ -155,7 +155,7 @@ def pool_backward(dA: ArrayLike, cache: Sequence[Any], mode: str = "max") -> Arr
     can sum to more than dA. PyTorch, TensorFlow and most other frameworks give it to the first of them only. Ties are common after
     a ReLU, whose zeros are all equal.
     """
-    dA, (A_prev, window, dtype) = checks.pooling_gradient("pool_backward", dA, cache, mode)
+    dA, (A_prev, window, dtype) = doors.pooling_gradient("pool_backward", dA, cache, mode)
     m, n_C = A_prev.shape[0], A_prev.shape[3]
 
     # 1. Let the gradient start at zero.
