@@ -19,7 +19,7 @@ from convstep.checks.values import (
     whole,
     word,
 )
-from convstep.checks.words import counted, refusal, shown
+from convstep.checks.words import counted, refusal, shown, told
 
 __all__ = [
     "Array",
@@ -37,6 +37,7 @@ __all__ = [
     "refusal",
     "result_type",
     "shown",
+    "told",
     "whole",
     "word",
 ]

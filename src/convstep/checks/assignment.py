@@ -45,10 +45,11 @@ class Convolution(NamedTuple):
 
 
 class Pooling(NamedTuple):
-    """What pooling works on: the images in the type it adds up in, its window, and the type of its results."""
+    """What pooling works on: the images in the type it adds up in, its window and mode, and the type of its results."""
 
     A_prev: Array
     window: Window2d
+    mode: str
     dtype: DType
 
 
@@ -112,12 +113,12 @@ def pooling(op: str, A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: st
     a = array(op, f"A_prev{where}", A_prev, IMAGES_PREV)
     values = options(op, hparameters, ("f", "stride"))
     f, stride = (whole(op, f'hparameters["{key}"]', values[key], 1) for key in ("f", "stride"))
-    one_of(op, "mode", mode, MODES)
+    mode = one_of(op, "mode", mode, MODES)
     given = {"A_prev": a, "hparameters": hparameters}
     window = sliding_window(op, a.shape[1:3], (f, f), stride, 0, given)
     dtype = result_type(a)
     fits_memory(op, "A", (a.shape[0], *window.out, a.shape[3]), accumulator(dtype), given)
-    return Pooling(cast(op, a, accumulator(dtype), given), window, dtype)
+    return Pooling(cast(op, a, accumulator(dtype), given), window, mode, dtype)
 
 
 def pooling_gradient(op: str, dA: ArrayLike, cache: Sequence[Any], mode: str) -> tuple[Array, Pooling]:
@@ -129,7 +130,7 @@ def pooling_gradient(op: str, dA: ArrayLike, cache: Sequence[Any], mode: str) ->
     arrays = {"dA": da, "A_prev": forward.A_prev}
     fits_memory(op, "dA_prev", forward.A_prev.shape, accumulator(dtype), arrays)
     da, a = (cast(op, item, accumulator(dtype), arrays) for item in arrays.values())
-    return da, Pooling(a, forward.window, dtype)
+    return da, Pooling(a, forward.window, forward.mode, dtype)
 
 
 def mask_window(op: str, x: ArrayLike) -> Array:

@@ -119,7 +119,7 @@ def whole(op: str, name: str, value: object, least: int, *, other: str = "") -> 
     kind = type(value)
     if not issubclass(kind, int | np.integer) or issubclass(kind, bool | np.timedelta64):
         raise refusal(op, rule, {name: value}, kind=ArgumentTypeError)
-    number = int.__int__(value) if isinstance(value, int) else int(value)
+    number = int.__int__(value) if isinstance(value, int) else int(value)  # type: ignore[call-overload]
     if number < least:
         raise refusal(op, rule, {name: number})
     return int(number)
@@ -127,14 +127,14 @@ def whole(op: str, name: str, value: object, least: int, *, other: str = "") -> 
 
 def word(value: object) -> str | None:
     """Return a text as Python's own str, and None for anything else."""
-    return str.__str__(value) if issubclass(type(value), str) else None  # type: ignore[arg-type]
+    return str.__str__(value) if issubclass(type(value), str) else None
 
 
-def one_of(op: str, name: str, value: object, allowed: Sequence[str]) -> None:
-    """Refuse anything but one of the allowed words."""
+def one_of(op: str, name: str, value: object, allowed: Sequence[str]) -> str:
+    """Return one of the allowed words, and refuse anything else."""
     text = word(value)
     if text in allowed:
-        return
+        return text
     words = " or ".join(f'"{one}"' for one in allowed)
     near = [one for one in allowed if text and one.startswith(text.strip().lower()[:2])]
     fact = f"{name} must be {words}, not {shown(value)}" + "".join(f' (did you mean "{one}"?)' for one in near[:1])

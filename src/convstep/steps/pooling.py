@@ -40,7 +40,7 @@ def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = 
         If A_prev does not hold real numbers, or a hyperparameter is not a whole number.
     """
     cache = (A_prev, hparameters)
-    A_prev, window, dtype = doors.pooling("pool_forward", A_prev, hparameters, mode)
+    A_prev, window, mode, dtype = doors.pooling("pool_forward", A_prev, hparameters, mode)
     m, n_C = A_prev.shape[0], A_prev.shape[3]
     n_H, n_W = window.out
 
@@ -155,7 +155,7 @@ def pool_backward(dA: ArrayLike, cache: Sequence[Any], mode: str = "max") -> Arr
     can sum to more than dA. PyTorch, TensorFlow and most other frameworks give it to the first of them only. Ties are common after
     a ReLU, whose zeros are all equal.
     """
-    dA, (A_prev, window, dtype) = doors.pooling_gradient("pool_backward", dA, cache, mode)
+    dA, (A_prev, window, mode, dtype) = doors.pooling_gradient("pool_backward", dA, cache, mode)
     m, n_C = A_prev.shape[0], A_prev.shape[3]
 
     # 1. Let the gradient start at zero.
