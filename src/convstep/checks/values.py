@@ -133,7 +133,7 @@ def word(value: object) -> str | None:
 def one_of(op: str, name: str, value: object, allowed: Sequence[str]) -> str:
     """Return one of the allowed words, and refuse anything else."""
     text = word(value)
-    if text in allowed:
+    if text is not None and text in allowed:
         return text
     words = " or ".join(f'"{one}"' for one in allowed)
     near = [one for one in allowed if text and one.startswith(text.strip().lower()[:2])]
