@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convstep import checks
 from convstep.checks import Array, public
+from convstep.checks import assignment as doors
 from convstep.engines import current_engine
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 @public
 def zero_pad(X: ArrayLike, pad: int) -> Array:
     """Put `pad` rows and columns of zeros around every image, as `convstep.steps.zero_pad` does."""
-    X, pad = checks.padding("zero_pad", X, pad)
+    X, pad = doors.padding("zero_pad", X, pad)
     m, n_H, n_W, n_C = X.shape
     X_pad = np.zeros((m, n_H + 2 * pad, n_W + 2 * pad, n_C), dtype=X.dtype)
     X_pad[:, pad : pad + n_H, pad : pad + n_W] = X
@@ -38,14 +38,14 @@ def zero_pad(X: ArrayLike, pad: int) -> Array:
 @public
 def conv_single_step(a_slice_prev: ArrayLike, W: ArrayLike, b: ArrayLike) -> Any:
     """Apply one filter to one window, as `convstep.steps.conv_single_step` does."""
-    a_slice_prev, W, b, dtype = checks.single_step("conv_single_step", a_slice_prev, W, b)
+    a_slice_prev, W, b, dtype = doors.single_step("conv_single_step", a_slice_prev, W, b)
     return dtype.type((a_slice_prev * W).sum() + b[0, 0, 0])
 
 
 @public
 def conv_forward(A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparameters: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...]]:
     """Slide every filter over every image, as `convstep.steps.conv_forward` does."""
-    given = checks.convolution("conv_forward", A_prev, W, b, hparameters)
+    given = doors.convolution("conv_forward", A_prev, W, b, hparameters)
     Z = current_engine().correlate(given.A_prev, given.W, given.b.reshape(-1), given.window, 1)
     return Z.astype(given.dtype, copy=False), (A_prev, W, b, hparameters)
 
@@ -53,7 +53,7 @@ def conv_forward(A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparameters: Map
 @public
 def conv_backward(dZ: ArrayLike, cache: Sequence[Any]) -> tuple[Array, Array, Array]:
     """Carry the gradient of a convolution back, as `convstep.steps.conv_backward` does."""
-    dZ, given = checks.convolution_gradient("conv_backward", dZ, cache)
+    dZ, given = doors.convolution_gradient("conv_backward", dZ, cache)
     engine = current_engine()
     dA_prev = engine.correlate_to_x(dZ, given.W, given.window, 1)
     dW = engine.correlate_to_w(dZ, given.A_prev, given.window, 1)
@@ -64,9 +64,9 @@ def conv_backward(dZ: ArrayLike, cache: Sequence[Any]) -> tuple[Array, Array, Ar
 @public
 def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = "max") -> tuple[Array, tuple[Any, ...]]:
     """Take the largest or the mean value of every window, as `convstep.steps.pool_forward` does."""
-    given = checks.pooling("pool_forward", A_prev, hparameters, mode)
+    given = doors.pooling("pool_forward", A_prev, hparameters, mode)
     engine, window = current_engine(), given.window
-    if mode == "max":
+    if given.mode == "max":
         A = engine.max_pool(given.A_prev, window)
     else:
         A = engine.window_sum(given.A_prev, window) / (window.height.kernel * window.width.kernel)
@@ -76,7 +76,7 @@ def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = 
 @public
 def create_mask_from_window(x: ArrayLike) -> Array:
     """Mark the largest values of a window, as `convstep.steps.create_mask_from_window` does."""
-    x = checks.mask_window("create_mask_from_window", x)
+    x = doors.mask_window("create_mask_from_window", x)
     mask: Array = x == x.max()
     return mask
 
@@ -84,16 +84,16 @@ def create_mask_from_window(x: ArrayLike) -> Array:
 @public
 def distribute_value(dz: ArrayLike, shape: Sequence[int]) -> Array:
     """Share a value equally among the cells of a window, as `convstep.steps.distribute_value` does."""
-    dz, (n_H, n_W), dtype = checks.share("distribute_value", dz, shape)
+    dz, (n_H, n_W), dtype = doors.share("distribute_value", dz, shape)
     return np.full((n_H, n_W), dz / (n_H * n_W), dtype=dtype)
 
 
 @public
 def pool_backward(dA: ArrayLike, cache: Sequence[Any], mode: str = "max") -> Array:
     """Carry the gradient of pooling back, as `convstep.steps.pool_backward` does: every largest value gets it."""
-    dA, given = checks.pooling_gradient("pool_backward", dA, cache, mode)
+    dA, given = doors.pooling_gradient("pool_backward", dA, cache, mode)
     engine, window = current_engine(), given.window
-    if mode == "max":
+    if given.mode == "max":
         dA_prev = engine.max_pool_to_x(dA, given.A_prev, window, "all")
     else:
         dA_prev = engine.window_sum_to_x(dA / (window.height.kernel * window.width.kernel), window)

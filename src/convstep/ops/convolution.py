@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convstep import checks_ops as doors
 from convstep.checks import Array, public
+from convstep.checks import operations as doors
 from convstep.engines import current_engine
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from convstep import checks_ops as doors
 from convstep.checks import Array, one_of, public
+from convstep.checks import operations as doors
 from convstep.engines import Ties, current_engine
 
 

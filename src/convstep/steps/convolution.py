@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convstep import checks
-from convstep.checks import Array
+from convstep.checks import Array, public
+from convstep.checks import assignment as doors
 from convstep.steps.padding import surround
 from convstep.steps.sums import add_up
 from convstep.steps.tracing import note, step
 
 
-@checks.public
+@public
 def conv_single_step(a_slice_prev: ArrayLike, W: ArrayLike, b: ArrayLike) -> Any:
     """Apply one filter to one window of the input.
 
@@ -38,7 +38,7 @@ def conv_single_step(a_slice_prev: ArrayLike, W: ArrayLike, b: ArrayLike) -> Any
     ArgumentTypeError
         If an argument does not hold real numbers.
     """
-    a_slice_prev, W, b, dtype = checks.single_step("conv_single_step", a_slice_prev, W, b)
+    a_slice_prev, W, b, dtype = doors.single_step("conv_single_step", a_slice_prev, W, b)
 
     # 1. Multiply the window with the filter, cell by cell.
     products = a_slice_prev * W
@@ -51,7 +51,7 @@ def conv_single_step(a_slice_prev: ArrayLike, W: ArrayLike, b: ArrayLike) -> Any
     return dtype.type(Z)
 
 
-@checks.public
+@public
 def conv_forward(A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparameters: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...]]:
     """Slide every filter over every image; the filters are not flipped, so this is a cross-correlation.
 
@@ -82,7 +82,7 @@ def conv_forward(A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparameters: Map
         If an array does not hold real numbers, or a hyperparameter is not a whole number.
     """
     cache = (A_prev, W, b, hparameters)
-    A_prev, W, b, window, dtype = checks.convolution("conv_forward", A_prev, W, b, hparameters)
+    A_prev, W, b, window, dtype = doors.convolution("conv_forward", A_prev, W, b, hparameters)
     m, n_C = A_prev.shape[0], W.shape[3]
     n_H, n_W = window.out
 
@@ -102,7 +102,7 @@ def conv_forward(A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparameters: Map
     return Z.astype(dtype, copy=False), cache
 
 
-@checks.public
+@public
 def conv_backward(dZ: ArrayLike, cache: Sequence[Any]) -> tuple[Array, Array, Array]:
     """Carry the gradient of a convolution back to its images, filters and biases.
 
@@ -134,7 +134,7 @@ def conv_backward(dZ: ArrayLike, cache: Sequence[Any]) -> tuple[Array, Array, Ar
     Z is a sum of products, so each cell of a window gets dZ times the weight that it met, each weight gets dZ times the cell that
     it met, and the bias gets dZ itself (Goodfellow, Bengio and Courville 2016, Deep Learning, section 9.5).
     """
-    dZ, (A_prev, W, b, window, dtype) = checks.convolution_gradient("conv_backward", dZ, cache)
+    dZ, (A_prev, W, b, window, dtype) = doors.convolution_gradient("conv_backward", dZ, cache)
     m, n_C = A_prev.shape[0], W.shape[3]
 
     # 1. Let all gradients start at zero.

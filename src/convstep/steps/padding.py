@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convstep import checks
-from convstep.checks import Array
+from convstep.checks import Array, public
+from convstep.checks import assignment as doors
 from convstep.geometry import Pads
 from convstep.steps.tracing import step
 
 
-@checks.public
+@public
 def zero_pad(X: ArrayLike, pad: int) -> Array:
     """Put `pad` rows and columns of zeros around every image of a batch.
 
@@ -32,12 +32,12 @@ def zero_pad(X: ArrayLike, pad: int) -> Array:
     ArgumentTypeError
         If X does not hold real numbers or pad is not a whole number.
     """
-    X, pad = checks.padding("zero_pad", X, pad)
+    X, pad = doors.padding("zero_pad", X, pad)
 
     # 1. Put pad zeros before and after the rows and the columns of every image, and none on the other two axes.
     X_pad = surround(X, ((pad, pad), (pad, pad)))
 
-    step(interior=(slice(pad, pad + X.shape[1]), slice(pad, pad + X.shape[2])), wrote=X_pad)
+    step(interior=(slice(pad, pad + X.shape[1]), slice(pad, pad + X.shape[2])))
     return X_pad
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convstep import checks
-from convstep.checks import Array
-from convstep.steps.sums import add_up
+from convstep.checks import Array, public
+from convstep.checks import assignment as doors
+from convstep.steps.sums import add_up, largest
 from convstep.steps.tracing import note, step
 
 
-@checks.public
+@public
 def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = "max") -> tuple[Array, tuple[Any, ...]]:
     """Take the largest or the mean value of every window, channel by channel.
 
@@ -40,7 +40,7 @@ def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = 
         If A_prev does not hold real numbers, or a hyperparameter is not a whole number.
     """
     cache = (A_prev, hparameters)
-    A_prev, window, dtype = checks.pooling("pool_forward", A_prev, hparameters, mode)
+    A_prev, window, mode, dtype = doors.pooling("pool_forward", A_prev, hparameters, mode)
     m, n_C = A_prev.shape[0], A_prev.shape[3]
     n_H, n_W = window.out
 
@@ -52,13 +52,13 @@ def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = 
         for h, w, (rows, columns) in window.windows():
             for c in range(n_C):
                 a_slice = A_prev[i, rows, columns, c]
-                A[i, h, w, c] = np.max(a_slice) if mode == "max" else add_up(a_slice) / a_slice.size
+                A[i, h, w, c] = largest(a_slice) if mode == "max" else add_up(a_slice) / a_slice.size
                 step(cell=(i, h, w, c), window=(rows, columns), values=a_slice, value=A[i, h, w, c])
 
     return A.astype(dtype, copy=False), cache
 
 
-@checks.public
+@public
 def create_mask_from_window(x: ArrayLike) -> Array:
     """Mark the largest value of a window.
 
@@ -79,17 +79,17 @@ def create_mask_from_window(x: ArrayLike) -> Array:
     ArgumentTypeError
         If x does not hold real numbers.
     """
-    x = checks.mask_window("create_mask_from_window", x)
+    x = doors.mask_window("create_mask_from_window", x)
 
     # 1. Compare every value with the largest one.
-    largest = np.max(x)
-    mask: Array = x == largest
+    maximum = largest(x)
+    mask: Array = x == maximum
 
-    note(largest=largest, mask=mask)
+    note(largest=maximum, mask=mask)
     return mask
 
 
-@checks.public
+@public
 def distribute_value(dz: ArrayLike, shape: Sequence[int]) -> Array:
     """Share a value equally among the cells of a window.
 
@@ -112,7 +112,7 @@ def distribute_value(dz: ArrayLike, shape: Sequence[int]) -> Array:
     ArgumentTypeError
         If dz is not a real number, or shape is not a pair of whole numbers.
     """
-    dz, (n_H, n_W), dtype = checks.share("distribute_value", dz, shape)
+    dz, (n_H, n_W), dtype = doors.share("distribute_value", dz, shape)
 
     # 1. Divide the value by the number of cells.
     average = dz / (n_H * n_W)
@@ -124,7 +124,7 @@ def distribute_value(dz: ArrayLike, shape: Sequence[int]) -> Array:
     return a
 
 
-@checks.public
+@public
 def pool_backward(dA: ArrayLike, cache: Sequence[Any], mode: str = "max") -> Array:
     """Carry the gradient of pooling back to its images.
 
@@ -155,7 +155,7 @@ def pool_backward(dA: ArrayLike, cache: Sequence[Any], mode: str = "max") -> Arr
     can sum to more than dA. PyTorch, TensorFlow and most other frameworks give it to the first of them only. Ties are common after
     a ReLU, whose zeros are all equal.
     """
-    dA, (A_prev, window, dtype) = checks.pooling_gradient("pool_backward", dA, cache, mode)
+    dA, (A_prev, window, mode, dtype) = doors.pooling_gradient("pool_backward", dA, cache, mode)
     m, n_C = A_prev.shape[0], A_prev.shape[3]
 
     # 1. Let the gradient start at zero.

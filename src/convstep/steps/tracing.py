@@ -136,8 +136,9 @@ def trace(function: Callable[..., Any], /, *arguments: Any, limit: int = 100_000
     ShapeError
         If it takes more than `limit` steps, or refuses its arguments.
     """
-    name = getattr(function, "__name__", "")
-    if name not in FUNCTIONS or function is not getattr(sys.modules["convstep.steps"], name):
+    steps = sys.modules["convstep.steps"]
+    name = next((name for name in FUNCTIONS if function is getattr(steps, name)), None)
+    if name is None:
         fact = f"function must be one of the eight of convstep.steps, not {shown(function)}"
         raise refusal("trace", fact, {"function": function}, kind=ArgumentTypeError)
     listener = _Listener(name, whole("trace", "limit", limit, 1))
@@ -148,8 +149,9 @@ def trace(function: Callable[..., Any], /, *arguments: Any, limit: int = 100_000
             listener.end_step()
     finally:
         _listener.reset(token)
-    named = inspect.signature(function).bind(*arguments, **keywords).arguments
-    return {"function": name, "arguments": _plain(named), "events": listener.events, "result": _plain(result)}
+    named = inspect.signature(function).bind(*arguments, **keywords)
+    named.apply_defaults()
+    return {"function": name, "arguments": _plain(named.arguments), "events": listener.events, "result": _plain(result)}
 
 
 def note(**facts: Any) -> None:
@@ -168,16 +170,16 @@ def step(**facts: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value in JSON's own types."""
+    """Return the value in JSON's own types; what is none of Python's own is an array to the functions, and so it is here."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, tuple) and value and all(isinstance(item, slice) for item in value):
         return {name: [cells.start, cells.stop] for name, cells in zip(("rows", "columns"), value, strict=True)}
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(item) for item in (value.tolist() if isinstance(value, np.ndarray) and value.ndim else value)]
-    if value is None or isinstance(value, bool | str):
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | str | int):
         return value
-    if isinstance(value, np.bool | int | np.integer):
-        return value.item() if isinstance(value, np.generic) else value
-    number = float(value)
-    return number if math.isfinite(number) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(number, "NaN")
+    if isinstance(value, float | np.longdouble):
+        number = float(value)
+        return number if math.isfinite(number) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(number, "NaN")
+    return _plain(np.asarray(value).tolist())

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from convstep import steps
-from convstep.checks import Array, one_of, shown, whole
+from convstep.checks import Array, one_of, told, whole
 from convstep.steps.tracing import FUNCTIONS
 
 
@@ -20,7 +20,7 @@ class Case:
     arguments: tuple[Any, ...]
 
     def __str__(self) -> str:
-        return f"{self.function}({', '.join(shown(argument) for argument in self.arguments)})"
+        return f"{self.function}({told(self.arguments)})"
 
 
 def cases(

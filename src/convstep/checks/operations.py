@@ -1,29 +1,29 @@
 """The doors of `convstep.ops`: whole batches, the names of the ops, and every option that Keras, PyTorch and ONNX share."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convstep.checks import (
+from convstep.checks.values import (
     Array,
     DType,
+    Given,
     accumulator,
     array,
+    cast,
     fits_memory,
     gradient,
     numbers,
-    refusal,
     result_type,
-    shown,
     whole,
+    word,
 )
+from convstep.checks.words import counted, refusal, shown
 from convstep.errors import ArgumentTypeError
 from convstep.geometry import Axis, Padding, Window2d
 
-Given: TypeAlias = Mapping[str, object]
 Paddings: TypeAlias = tuple[Padding, Padding]  # of the rows, of the columns
 IMAGES = ("m", "height", "width", "channels")
 FILTERS = ("rows", "columns", "channels", "filters")
@@ -56,16 +56,16 @@ def convolution(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, option
     images, filters, bias, groups, given = _operands(op, x, w, b, options)
     channels = images.shape[3]
     if channels != groups * filters.shape[2]:
-        fact = f"x has {channels} channels but w expects {filters.shape[2]} (last axis of x, third axis of w)"
+        fact = f"x has {counted(channels, 'channel')} but w expects {filters.shape[2]} (last axis of x, third axis of w)"
         if groups > 1:
-            fact = f"x has {channels} channels but w expects {groups} groups of {filters.shape[2]} (last axis of x, third axis of w)"
+            fact = f"x has {counted(channels, 'channel')} but w expects {groups} groups of {filters.shape[2]} (third axis of w)"
         raise refusal(op, fact, given, _other_convention(images.shape, filters.shape))
     if filters.shape[3] % groups:
         raise refusal(op, f"the {filters.shape[3]} filters of w cannot be shared among {groups} groups", given)
     window = _window(op, images.shape, filters.shape[:2], options, given)
     dtype = result_type(*(item for item in (images, filters, bias) if item is not None))
     fits_memory(op, "y", (images.shape[0], *window.out, filters.shape[3]), accumulator(dtype), given)
-    return _cast(Convolution(images, filters, bias, window, groups, dtype))
+    return _cast(op, Convolution(images, filters, bias, window, groups, dtype))
 
 
 def convolution_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike, options: Given) -> tuple[Array, Convolution]:
@@ -79,7 +79,7 @@ def transposed(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, options
     """Check the arguments of `conv2d_transpose`; w is (rows, columns, filters, channels)."""
     images, filters, bias, _, given = _operands(op, x, w, b, {**options, "groups": 1}, bias_axis=2)
     if images.shape[3] != filters.shape[3]:
-        fact = f"x has {images.shape[3]} channels but w expects {filters.shape[3]} (last axis of x, last axis of w)"
+        fact = f"x has {counted(images.shape[3], 'channel')} but w expects {filters.shape[3]} (last axis of x, last axis of w)"
         raise refusal(op, fact, given)
     strides, dilations = pair(op, "strides", options["strides"], 1), pair(op, "dilation_rate", options["dilation_rate"], 1)
     pads, extra = paddings(op, options["padding"]), options["output_padding"]
@@ -97,7 +97,7 @@ def transposed(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, options
     dtype = result_type(*(item for item in (images, filters, bias) if item is not None))
     window = Window2d(*axes)
     fits_memory(op, "y", (images.shape[0], window.height.size, window.width.size, filters.shape[2]), accumulator(dtype), given)
-    return _cast(Convolution(images, filters, bias, window, 1, dtype))
+    return _cast(op, Convolution(images, filters, bias, window, 1, dtype))
 
 
 def transposed_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike, options: Given) -> tuple[Array, Convolution]:
@@ -122,7 +122,7 @@ def pooling(op: str, x: ArrayLike, pool_size: Any, options: Given) -> Pooling:
         window = Window2d(window.height.rounded_up(), window.width.rounded_up())
     dtype = result_type(images)
     fits_memory(op, "y", (images.shape[0], *window.out, images.shape[3]), accumulator(dtype), given)
-    pooled = Pooling(images.astype(accumulator(dtype), copy=False), window, dtype)
+    pooled = Pooling(cast(op, images, accumulator(dtype), given), window, dtype)
     if "count_include_pad" not in options:
         return pooled
     with_pads = flag(op, "count_include_pad", options["count_include_pad"])
@@ -139,8 +139,9 @@ def pooling_gradient(op: str, dy: ArrayLike, x: ArrayLike, pool_size: Any, optio
     m, channels = forward.x.shape[0], forward.x.shape[3]
     dz = gradient(op, "dy", dy, "y", (m, *forward.window.out, channels))
     dtype = np.result_type(forward.dtype, result_type(dz))
-    compute = accumulator(dtype)
-    return dz.astype(compute, copy=False), replace(forward, x=forward.x.astype(compute, copy=False), dtype=dtype)
+    given = {"dy": dz, "x": forward.x}
+    dz, images = (cast(op, item, accumulator(dtype), given) for item in given.values())
+    return dz, replace(forward, x=images, dtype=dtype)
 
 
 def dense(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None) -> Convolution:
@@ -153,7 +154,7 @@ def dense(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None) -> Convoluti
     bias = _bias(op, b, weights.shape[1], given)
     dtype = result_type(*(item for item in (rows, weights, bias) if item is not None))
     window = Window2d(Axis(1, 1), Axis(1, 1))
-    return _cast(Convolution(rows.reshape(-1, 1, 1, rows.shape[-1]), weights[None, None], bias, window, 1, dtype))
+    return _cast(op, Convolution(rows.reshape(-1, 1, 1, rows.shape[-1]), weights[None, None], bias, window, 1, dtype))
 
 
 def dense_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Array, Convolution]:
@@ -178,11 +179,12 @@ def pair(op: str, name: str, value: Any, least: int) -> tuple[int, int]:
 
 def paddings(op: str, value: Any) -> Paddings:
     """Return the padding of the rows and of the columns: "valid", "same", or (before, after) pairs."""
-    if isinstance(value, str):
-        if value == "valid":
-            return "valid", "valid"
-        if value == "same":
-            return "same", "same"
+    text = word(value)
+    if text == "valid":
+        return "valid", "valid"
+    if text == "same":
+        return "same", "same"
+    if text is not None:
         fact = f'padding must be "valid", "same", a whole number, a pair or two pairs, not {shown(value)}'
         raise refusal(op, fact, {"padding": value})
     if isinstance(value, tuple | list) and any(isinstance(item, tuple | list) for item in value):
@@ -227,28 +229,28 @@ def _window(op: str, images: tuple[int, ...], kernel: tuple[int, ...], options: 
     strides, dilations = pair(op, "strides", options["strides"], 1), pair(op, "dilation_rate", options["dilation_rate"], 1)
     pads = paddings(op, options["padding"])
     axes = [Axis.padded_by(pads[i], images[1 + i], kernel[i], stride=strides[i], dilation=dilations[i]) for i in range(2)]
-    for axis, name in zip(axes, ("rows", "columns"), strict=True):
+    for axis, name in zip(axes, ("row", "column"), strict=True):
         if axis.out < 1:
-            padded = f"{shown(axis.padded)} {name}" + (f" with its padding of {axis.pad[0]} and {axis.pad[1]}" if any(axis.pad) else "")
-            raise refusal(op, f"the window does not fit: it reaches over {shown(axis.reach)} {name}, but x has {padded}", given)
+            padded = counted(axis.padded, name) + (f" with its padding of {axis.pad[0]} and {axis.pad[1]}" if any(axis.pad) else "")
+            raise refusal(op, f"the window does not fit: it reaches over {counted(axis.reach, name)}, but x has {padded}", given)
     return Window2d(*axes)
 
 
 def _other_convention(images: tuple[int, ...], filters: tuple[int, ...]) -> str:
-    if filters[1] == images[3] and filters[2] == filters[3]:
-        return "w.transpose(2, 3, 1, 0), if w is laid out as in PyTorch (filters, channels, rows, columns)"
+    if filters[2] == filters[3] and filters[1] in {images[1], images[3]}:
+        return "np.transpose(w, (2, 3, 1, 0)), if w is laid out as in PyTorch (filters, channels, rows, columns)"
     if images[1] == filters[2]:
-        return "x.transpose(0, 2, 3, 1), if x has its channels first (m, channels, height, width)"
+        return "np.transpose(x, (0, 2, 3, 1)), if x has its channels first (m, channels, height, width)"
     return ""
 
 
 def _with_gradient(op: str, dy: ArrayLike, shape: tuple[int, ...], forward: Convolution) -> tuple[Array, Convolution]:
     dz = gradient(op, "dy", dy, "y", shape)
-    whole_type = np.result_type(forward.dtype, result_type(dz))
-    return dz.astype(accumulator(whole_type), copy=False), _cast(replace(forward, dtype=whole_type))
+    dtype = np.result_type(forward.dtype, result_type(dz))
+    return cast(op, dz, accumulator(dtype), {"dy": dz}), _cast(op, replace(forward, dtype=dtype))
 
 
-def _cast(given: Convolution) -> Convolution:
-    compute = accumulator(given.dtype)
-    bias = None if given.b is None else given.b.astype(compute, copy=False)
-    return replace(given, x=given.x.astype(compute, copy=False), w=given.w.astype(compute, copy=False), b=bias)
+def _cast(op: str, given: Convolution) -> Convolution:
+    compute, arrays = accumulator(given.dtype), {"x": given.x, "w": given.w}
+    bias = None if given.b is None else cast(op, given.b, compute, arrays)
+    return replace(given, x=cast(op, given.x, compute, arrays), w=cast(op, given.w, compute, arrays), b=bias)

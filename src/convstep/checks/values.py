@@ -1,0 +1,164 @@
+"""Single arguments become arrays of real numbers, whole numbers and words, or an error that explains."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convstep.checks.words import counted, refusal, shown, told
+from convstep.errors import ArgumentTypeError, OutOfMemoryError, ShapeError
+
+Array: TypeAlias = NDArray[Any]
+DType: TypeAlias = np.dtype[Any]
+Given: TypeAlias = Mapping[str, object]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ADDRESS_SPACE = 2**47  # bytes that one process can address on today's 64-bit machines
+KINDS = {
+    "U": "text",
+    "T": "text",
+    "S": "bytes",
+    "O": "objects, or whole numbers beyond 64 bits",
+    "c": "complex numbers",
+    "M": "dates",
+    "m": "spans of time",
+}
+
+
+def public(function: Callable[P, R]) -> Callable[P, R]:
+    """Let NaN and infinity flow as IEEE 754 has them, without warnings, and say which operation ran out of memory."""
+
+    @functools.wraps(function)
+    def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
+        with np.errstate(all="ignore"):
+            try:
+                return function(*arguments, **keywords)
+            except MemoryError as error:
+                given = ", ".join(filter(None, (told(arguments), told(keywords))))
+                message = f"{function.__name__}: the machine has too little memory for this size\n  given {given}"
+                raise OutOfMemoryError(message) from error
+
+    return checked
+
+
+# --- arrays and their types ---
+
+
+def array(op: str, name: str, value: ArrayLike, axes: tuple[str, ...]) -> Array:
+    """Return `value` as an array of real numbers with these axes; only an axis called m may be empty."""
+    read = numbers(op, name, value)
+    if read.ndim != len(axes):
+        raise refusal(op, f"{name} must have {len(axes)} axes ({', '.join(axes)}), not {read.ndim}", {name: read})
+    for axis, size in zip(axes, read.shape, strict=True):
+        if size == 0 and axis != "m":
+            raise refusal(op, f"{name} has no cells: its axis {axis} is 0 long", {name: read})
+    return read
+
+
+def numbers(op: str, name: str, value: ArrayLike) -> Array:
+    """Return `value` as an array of real numbers in the machine's own byte order."""
+    if issubclass(type(value), np.ma.MaskedArray) and np.ma.is_masked(value):
+        fact = f"{name} has {counted(int(np.ma.getmaskarray(np.ma.asarray(value)).sum()), 'masked cell')}: fill them first"
+        raise refusal(op, fact, {name: np.asarray(value)}, f"np.ma.filled({name}, 0)", ArgumentTypeError)
+    try:
+        read = np.asarray(value)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a stranger's __array__ raises, the fact for the caller is this one
+        raise refusal(op, f"{name} cannot be read as an array of numbers", {name: value}, kind=ArgumentTypeError) from None
+    if read.dtype.kind not in "buif":
+        fact = f"{name} must hold real numbers, not {KINDS.get(read.dtype.kind, 'records')}"
+        raise refusal(op, fact, {name: value}, kind=ArgumentTypeError)
+    return read.astype(read.dtype.newbyteorder("="), copy=False)
+
+
+def result_type(*arrays: Array) -> DType:
+    """Return the type of the results: whole numbers and booleans count as float64, mixed floats promote as in NumPy."""
+    return np.result_type(*(x.dtype if x.dtype.kind == "f" else np.dtype(np.float64) for x in arrays))
+
+
+def accumulator(dtype: DType) -> DType:
+    """Return the type that sums are formed in: float32 for float16, else the type itself."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
+def cast(op: str, values: Array, dtype: DType, given: Given) -> Array:
+    """Return the values in this type, the array itself where it has it."""
+    if values.dtype != dtype:
+        fits_memory(op, f"a copy as {dtype.name}", values.shape, dtype, given)
+    return values.astype(dtype, copy=False)
+
+
+def gradient(op: str, name: str, value: ArrayLike, output: str, shape: tuple[int, ...]) -> Array:
+    """Return the gradient `value`, which must have exactly the shape of the forward output."""
+    read = numbers(op, name, value)
+    if read.shape != shape:
+        raise refusal(op, f"{name} must have the shape of {output}, {shape}, not {read.shape}", {name: read})
+    return read
+
+
+def fits_memory(op: str, name: str, shape: tuple[int, ...], dtype: DType, given: Given) -> None:
+    """Refuse an array that no address space could hold, before anything is allocated."""
+    size = math.prod(max(cells, 1) for cells in shape) * dtype.itemsize
+    if size > ADDRESS_SPACE:
+        fact = f"{name} would take {shown(size)} bytes, more than the {ADDRESS_SPACE} that one process can address"
+        raise refusal(op, fact, given)
+
+
+# --- numbers, words and options ---
+
+
+def whole(op: str, name: str, value: object, least: int, *, other: str = "") -> int:
+    """Return a whole number >= least. True, 2.0 and arrays are no whole numbers. `other` says what else would do."""
+    rule = f"{name} must be a whole number >= {least}{other}, not {shown(value)}"
+    kind = type(value)
+    if not issubclass(kind, int | np.integer) or issubclass(kind, bool | np.timedelta64):
+        raise refusal(op, rule, {name: value}, kind=ArgumentTypeError)
+    number = int.__int__(value) if isinstance(value, int) else int(value)  # type: ignore[call-overload]
+    if number < least:
+        raise refusal(op, rule, {name: number})
+    return int(number)
+
+
+def word(value: object) -> str | None:
+    """Return a text as Python's own str, and None for anything else."""
+    return str.__str__(value) if issubclass(type(value), str) else None
+
+
+def one_of(op: str, name: str, value: object, allowed: Sequence[str]) -> str:
+    """Return one of the allowed words, and refuse anything else."""
+    text = word(value)
+    if text is not None and text in allowed:
+        return text
+    words = " or ".join(f'"{one}"' for one in allowed)
+    near = [one for one in allowed if text and one.startswith(text.strip().lower()[:2])]
+    fact = f"{name} must be {words}, not {shown(value)}" + "".join(f' (did you mean "{one}"?)' for one in near[:1])
+    raise refusal(op, fact, {name: value}, kind=ArgumentTypeError if text is None else ShapeError)
+
+
+def options(op: str, hparameters: object, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return the hyperparameters as a dict with exactly these keys."""
+    known = " and ".join(f'"{key}"' for key in keys)
+    given = {"hparameters": hparameters}
+    if not issubclass(type(hparameters), Mapping):
+        raise refusal(op, f"hparameters must be a mapping with the keys {known}", given, kind=ArgumentTypeError)
+    try:
+        values = dict(hparameters)  # type: ignore[call-overload]
+    except Exception:  # noqa: BLE001 - a stranger's mapping may raise anything
+        raise refusal(op, "hparameters cannot be read as a mapping", given, kind=ArgumentTypeError) from None
+    named = {word(key): value for key, value in values.items()}
+    for key in values:
+        text = word(key)
+        if text not in keys:
+            near = get_close_matches(text.lower(), keys, n=1) if text else []
+            meant = f' (did you mean "{near[0]}"?)' if near else " (pooling has no padding)" if text == "pad" else ""
+            raise refusal(op, f"hparameters has a key {shown(key)}{meant}; its keys are {known}", given)
+    for key in keys:
+        if key not in named:
+            raise refusal(op, f'hparameters has no key "{key}"; its keys are {known}', given)
+    return {key: named[key] for key in keys}

@@ -1,0 +1,68 @@
+"""What errors say: line 1 is `operation: the fact, with both numbers`, line 2 is what was given, in the caller's own names."""
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from convstep.errors import ArgumentTypeError, ShapeError
+
+Refusal: TypeAlias = ShapeError | ArgumentTypeError
+
+FEW, LONG, BITS = 6, 70, 256  # how many items, characters and bits of a value an error shows
+
+
+def refusal(op: str, fact: str, given: Mapping[str, object], advice: str = "", kind: type[Refusal] = ShapeError) -> Refusal:
+    """Return the error: the fact in line 1, what was given in line 2, and what to give instead if that is known."""
+    try_this = f"; try {advice}" if advice else ""
+    return kind(f"{op}: {fact}\n  given {told(given)}{try_this}")
+
+
+def told(given: Mapping[str, object] | Sequence[object]) -> str:
+    """Return what was given as text: arrays as their shapes, behind their names where they have some."""
+    if isinstance(given, Mapping):
+        return ", ".join(f"{name} {_inside(value, 2)}" for name, value in given.items())
+    return ", ".join(_inside(value, 2) for value in given)
+
+
+def shown(value: object) -> str:
+    """Return a short text for any value, whatever its own repr would do."""
+    shape = _shape(value)
+    return _inside(value, 2) if shape is None else f"an array of shape {shape}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "1 row" or "2 rows"."""
+    return f"{_inside(number, 0)} {noun}{'' if number == 1 else 's'}"
+
+
+def _inside(value: object, depth: int) -> str:
+    """Return the text of a value inside others, `depth` levels of tuples and dicts deep."""
+    try:
+        text = _text(value, depth)
+    except Exception:  # noqa: BLE001 - a stranger's methods may raise anything
+        text = f"a {type.__getattribute__(type(value), '__name__')}"
+    text = " ".join(text.split())
+    return text if len(text) <= 2 * LONG else f"{text[:LONG]} ... {text[-FEW:]}"
+
+
+def _text(value: object, depth: int) -> str:
+    shape = _shape(value)
+    if shape is not None:
+        return shape
+    if issubclass(type(value), int) and int.bit_length(value) > BITS:  # type: ignore[arg-type]
+        return f"{'-' if int.__lt__(value, 0) else ''}2**{int.bit_length(value) - 1} or more"  # type: ignore[arg-type, operator]
+    if depth and type(value) in {tuple, list} and len(value) <= FEW:  # type: ignore[arg-type]
+        items = ", ".join(_inside(item, depth - 1) for item in value)  # type: ignore[attr-defined]
+        return f"({items})" if type(value) is tuple else f"[{items}]"
+    if depth and type(value) is dict and len(value) <= FEW:
+        return f"{{{', '.join(f'{_inside(key, 0)}: {_inside(item, depth - 1)}' for key, item in value.items())}}}"
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxother = brief.maxlong = LONG
+    return brief.repr(value)
+
+
+def _shape(value: object) -> str | None:
+    """Return the shape of an array as text; None for anything else."""
+    return str(np.ndarray.shape.__get__(value)) if issubclass(type(value), np.ndarray) else None
