@@ -240,11 +240,11 @@ def test_a_metric_can_be_made_again_from_its_config(name: str, options: dict[str
         ),
         (
             lambda: metrics.confusion_matrix([0, 1], [1], 2),
-            "confusion_matrix: y_true has 2 samples but y_pred has 1\n  given y_true (2,) of int64, y_pred (1,) of int64",
+            "confusion_matrix: y_true has 2 samples but y_pred has 1\n  given y_true (2,), y_pred (1,)",
         ),
         (
             lambda: metrics.confusion_matrix([0, 2], [1, 1], 2),
-            "confusion_matrix: y_true names the class 2, but there are 2 classes, 0 to 1\n  given y_true (2,) of int64",
+            "confusion_matrix: y_true names the class 2, but there are 2 classes, 0 to 1\n  given y_true (2,)",
         ),
         (
             lambda: metrics.confusion_matrix([0, 1], np.ones((2, 3)), 2),

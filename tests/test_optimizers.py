@@ -238,7 +238,7 @@ def stepped(optimizer: Any) -> Any:
         ),
         (
             lambda: optimizers.SGD().apply(weights(), gradients()[0][:2]),
-            "SGD.apply: there are 4 parameters but 2 gradients\n  given parameters 4, gradients 2",
+            "SGD.apply: 4 parameters but 2 gradients\n  given parameters 4, gradients 2",
         ),
         (
             lambda: optimizers.SGD().apply([Weight(np.ones(3))], [np.ones((3, 1))]),
@@ -246,7 +246,7 @@ def stepped(optimizer: Any) -> Any:
         ),
         (
             lambda: stepped(optimizers.Adam()).apply([Weight(np.ones(3))], [np.ones(3)]),
-            "Adam.apply: there were 4 parameters in the step before, now there are 1\n  given iterations 1",
+            "Adam.apply: 4 parameters in the step before, 1 now\n  given iterations 1",
         ),
         (
             lambda: stepped(optimizers.Adam()).apply([Weight(np.ones(3))] * 4, [np.ones(3)] * 4),

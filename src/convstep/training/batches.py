@@ -9,7 +9,7 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from convstep.checks import Array, numbers, refusal, shown, whole
+from convstep.checks import Array, counted, numbers, refusal, shown, whole
 from convstep.errors import ArgumentTypeError
 from convstep.training.configuration import real
 
@@ -56,7 +56,7 @@ class Samples:
             if array.ndim == 0:
                 raise refusal(op, f"{name} must have an axis of samples, but it is one number", {name: array})
             if len(array) != len(leader):
-                raise refusal(op, f"{first} has {len(leader)} samples but {name} has {len(array)}", {first: leader, name: array})
+                raise refusal(op, f"{first} has {counted(len(leader), 'sample')} but {name} has {len(array)}", {first: leader, name: array})
         if len(leader) == 0:
             raise refusal(op, f"{first} has no samples", {first: leader})
         return cls(parts["x"], parts["y"], parts["sample_weight"], len(leader))
@@ -72,7 +72,8 @@ class Samples:
         fraction = real(op, "validation_split", validation_split, most=1)
         at = int(self.size * (1 - fraction))  # as Keras rounds
         if at in {0, self.size}:
-            fact = f"validation_split = {fraction:g} of {self.size} samples leaves {at} to train on and {self.size - at} to validate with"
+            parts = f"leaves {at} to train on and {self.size - at} to validate with"
+            fact = f"validation_split = {fraction:g} of {counted(self.size, 'sample')} {parts}"
             raise refusal(op, fact, {"x": _named("x", self.x)[0][1], "validation_split": validation_split})
         return self._take(slice(0, at), at), self._take(slice(at, None), self.size - at)
 

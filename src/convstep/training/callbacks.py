@@ -52,8 +52,8 @@ class Monitor(Callback):
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", *, min_delta: float = 0, verbose: int = 0, **unknown: Any) -> None:
         self.refuse_unknown(unknown)
-        one_of(type(self).__name__, "mode", mode, ("auto", "min", "max"))
-        self.monitor, self.mode, self.verbose = monitor, mode, verbose
+        self.mode = one_of(type(self).__name__, "mode", mode, ("auto", "min", "max"))
+        self.monitor, self.verbose = monitor, verbose
         self.min_delta = abs(real(type(self).__name__, "min_delta", min_delta, least=-np.inf))
         self.best: float | None = None
 
@@ -340,7 +340,7 @@ class LearningRateScheduler(Callback):
     def _takes_two(self) -> bool:
         try:
             inspect.signature(self.schedule).bind(0, 0.0)
-        except TypeError:
+        except (TypeError, ValueError):
             return False
         return True
 

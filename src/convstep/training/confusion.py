@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from convstep.checks import Array, numbers, one_of, refusal, whole
+from convstep.checks import Array, counted, numbers, one_of, refusal, whole
 from convstep.ops.cross_entropy import class_labels
 from convstep.training import targets
 from convstep.training.configuration import real
@@ -34,11 +34,11 @@ class Counts:
         order = np.argsort(thresholds, kind="stable")
         below = np.searchsorted(thresholds[order].astype(score.dtype), score, side="left")  # how many thresholds the score is greater than
         above = {True: np.zeros((len(order) + 1, score.shape[1])), False: np.zeros((len(order) + 1, score.shape[1]))}
-        for side, counted in above.items():
+        for side, tally in above.items():
             for label in range(score.shape[1]):
                 chosen = truth[:, label] == side
                 found = np.bincount(below[chosen, label], weight[chosen, label], minlength=len(order) + 1)
-                counted[:, label] = found[::-1].cumsum()[::-1]
+                tally[:, label] = found[::-1].cumsum()[::-1]
         back = np.argsort(order, kind="stable")
         yes, no = (above[side][1:][back] for side in (True, False))
         self.tp, self.fp = self.tp + yes, self.fp + no
@@ -146,10 +146,9 @@ class AUC(Metric):
         **unknown: Any,
     ) -> None:
         super().__init__(name, **unknown)
-        one_of("AUC", "curve", curve, ("ROC", "PR"))
-        one_of("AUC", "summation_method", summation_method, ("interpolation", "minoring", "majoring"))
+        self.curve = one_of("AUC", "curve", curve, ("ROC", "PR"))
+        self.summation_method = one_of("AUC", "summation_method", summation_method, ("interpolation", "minoring", "majoring"))
         self.num_thresholds = whole("AUC", "num_thresholds", num_thresholds, 2) if thresholds is None else len(thresholds) + 2
-        self.curve, self.summation_method = curve, summation_method
         self.thresholds, self.multi_label, self.from_logits = thresholds, bool(multi_label), bool(from_logits)
         even = np.arange(1, self.num_thresholds - 1) / (self.num_thresholds - 1)
         inner = even if thresholds is None else sorted(real("AUC", "thresholds", item, most=1) for item in thresholds)
@@ -220,7 +219,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, num_classes: int, *, sample_weigh
     op, n = "confusion_matrix", whole("confusion_matrix", "num_classes", num_classes, 1)
     truth, predicted = (_class_numbers(op, name, value, n) for name, value in (("y_true", y_true), ("y_pred", y_pred)))
     if len(truth) != len(predicted):
-        fact = f"y_true has {len(truth)} samples but y_pred has {len(predicted)}"
+        fact = f"y_true has {counted(len(truth), 'sample')} but y_pred has {len(predicted)}"
         raise refusal(op, fact, {"y_true": np.asarray(y_true), "y_pred": np.asarray(y_pred)})
     weight = None if sample_weight is None else targets.weights(op, sample_weight, truth.shape)
     return np.bincount(truth * n + predicted, weight, minlength=n * n).reshape(n, n)

@@ -33,17 +33,15 @@ class CSVLogger(Callback):
             raise refusal("CSVLogger", f"separator must be one character, not {shown(separator)}", {"separator": separator})
         self.filename, self.separator, self.append = os.fspath(filename), separator, bool(append)
         self.columns: list[str] = []
-        self._file: io.FileIO | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
-        """Open the file."""
-        self.on_train_end()
+        """Begin the file, or read the names of its columns and end its last row if something else has cut its end off."""
         path = Path(self.filename)
         old = path.read_bytes() if self.append and path.exists() else b""
         self.columns = next(csv.reader([old.decode().splitlines()[0]], delimiter=self.separator)) if old.strip() else []
-        self._file = io.FileIO(self.filename, "a" if self.append else "w")
-        if old and not old.endswith(b"\n"):
-            self._file.write(b"\n")
+        with path.open("ab" if self.append else "wb", buffering=0) as file:
+            if old and not old.endswith(b"\n"):
+                file.write(b"\n")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write a row."""
@@ -61,17 +59,11 @@ class CSVLogger(Callback):
                     raise refusal("CSVLogger", fact, {"filename": self.filename, "append": True})
         self._write(_cell(row.get(name, "NA")) for name in self.columns)
 
-    def on_train_end(self, logs: Logs = None) -> None:  # noqa: ARG002
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
     def _write(self, cells: Iterable[Any]) -> None:
         text = io.StringIO()
         csv.writer(text, delimiter=self.separator, lineterminator="\n").writerow(cells)
-        if self._file is not None:
-            self._file.write(text.getvalue().encode())
+        with Path(self.filename).open("ab", buffering=0) as file:
+            file.write(text.getvalue().encode())
 
 
 def _cell(value: Any) -> Any:

@@ -37,8 +37,7 @@ class Loss(Configured):
 
     def __init__(self, *, reduction: str = "sum_over_batch_size", name: str | None = None, **unknown: Any) -> None:
         self.refuse_unknown(unknown)
-        one_of(type(self).__name__, "reduction", reduction, REDUCTIONS)
-        self.reduction = reduction
+        self.reduction = one_of(type(self).__name__, "reduction", reduction, REDUCTIONS)
         self.name = name or snake_case(type(self).__name__)
 
     def values_and_slopes(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:

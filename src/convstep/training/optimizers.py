@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from convstep.checks import Array, DType, accumulator, numbers, refusal, whole
+from convstep.checks import Array, DType, accumulator, counted, numbers, refusal, whole
 from convstep.errors import ArgumentTypeError
 from convstep.training import schedules
 from convstep.training.configuration import Configured, find, names_of, real, serialize
@@ -175,10 +175,10 @@ class Optimizer(Configured):
     def _check(self, parameters: Sequence[Weights], gradients: Sequence[Array]) -> None:
         kind = f"{type(self).__name__}.apply"
         if len(parameters) != len(gradients):
-            fact = f"there are {len(parameters)} parameters but {len(gradients)} gradients"
+            fact = f"{counted(len(parameters), 'parameter')} but {counted(len(gradients), 'gradient')}"
             raise refusal(kind, fact, {"parameters": len(parameters), "gradients": len(gradients)})
         if self._slots is not None and len(self._slots) != len(parameters):
-            fact = f"there were {len(self._slots)} parameters in the step before, now there are {len(parameters)}"
+            fact = f"{counted(len(self._slots), 'parameter')} in the step before, {len(parameters)} now"
             raise refusal(kind, fact, {"iterations": self.iterations})
         for i, (item, gradient) in enumerate(zip(parameters, gradients, strict=True)):
             name = getattr(item, "name", f"parameter {i}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convstep.checks import Array, accumulator, numbers, refusal, result_type
+from convstep.checks import Array, accumulator, counted, numbers, refusal, result_type
 from convstep.ops.cross_entropy import class_labels
 
 
@@ -67,5 +67,5 @@ def weights(op: str, sample_weight: Any, shape: tuple[int, ...]) -> Array:
         fact = f"sample_weight must fit values of the shape {shape} from the first axis on, but its shape is {given.shape}"
         raise refusal(op, fact, {"sample_weight": given})
     if fitted.shape[:1] == (1,) and shape[0] != 1:
-        raise refusal(op, f"sample_weight has 1 weight for {shape[0]} samples", {"sample_weight": given})
+        raise refusal(op, f"sample_weight has 1 weight for {counted(shape[0], 'sample')}", {"sample_weight": given})
     return fitted.reshape(fitted.shape + (1,) * (len(shape) - fitted.ndim))
