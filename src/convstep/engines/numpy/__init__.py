@@ -1,0 +1,12 @@
+"""The engine that always works: NumPy's matmul and elementwise loops, in blocks.
+
+One rule: no temporary exceeds a few megabytes, however large the images, whatever their layout; the filters may be copied once.
+"""
+
+from convstep.engines import Engine
+from convstep.engines.numpy.correlation import correlate, correlate_to_w, correlate_to_x
+from convstep.engines.numpy.pooling import max_pool, max_pool_to_x, window_sum, window_sum_to_x
+
+__all__ = ["ENGINE"]
+
+ENGINE = Engine("numpy", correlate, correlate_to_x, correlate_to_w, max_pool, max_pool_to_x, window_sum, window_sum_to_x)
