@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -19,6 +19,7 @@ from convstep.errors import ArgumentTypeError
 Shape: TypeAlias = tuple[int | None, ...]  # the first entry, the batch, is None
 Tensors: TypeAlias = Any  # one array, or a list of them for a layer with several inputs
 Gradients: TypeAlias = Mapping[str, Array]  # by the names of the parameters
+COMMON = ("name", "trainable", "dtype", "input_shape")  # arguments of every layer
 
 
 @dataclass(eq=False)
@@ -33,11 +34,12 @@ class Parameter:
 
 @dataclass(eq=False)
 class Symbol:
-    """The output of a layer in a graph that is being described: a shape, and where it comes from."""
+    """The output of a call of a layer in a graph that is being described: a shape, and where it comes from."""
 
     shape: Shape
     layer: "Layer"
     inputs: tuple["Symbol", ...] = ()
+    training: bool | None = None  # whether this call of the layer trains; None: as the model runs
 
 
 class Layer:
@@ -45,7 +47,8 @@ class Layer:
 
     A subclass has `forward`, `backward`, `compute_output_shape`, and `build` if it has parameters. Its constructor takes Keras's
     arguments under Keras's names, stores each as an attribute of that name (`get_config` reads them there) and hands the rest, which
-    every layer takes, to this one.
+    every layer takes, to this one. It says what it takes: `axes` names the axes of an input, where their number is fixed, `least_axes`
+    is their number otherwise; `several` inputs come as a list; arguments of Keras that are `unsupported` may only be None or False.
 
     Parameters
     ----------
@@ -59,6 +62,11 @@ class Layer:
         Shape of one input without the batch; only the first layer of a `Sequential` needs it, and only if the shape is wanted early.
     """
 
+    axes: ClassVar[tuple[str, ...]] = ()
+    least_axes: ClassVar[int] = 1
+    several: ClassVar[bool] = False
+    unsupported: ClassVar[tuple[str, ...]] = ()
+
     def __init__(
         self,
         *,
@@ -66,23 +74,21 @@ class Layer:
         trainable: bool = True,
         dtype: DTypeLike = "float32",
         input_shape: Sequence[int | None] | None = None,
-        **unknown: Any,
+        **options: Any,
     ) -> None:
         kind = type(self).__name__
-        if unknown:
-            known = [word for word in inspect.signature(type(self)).parameters if word not in {"self", "options"}]
-            known += ["name", "trainable", "dtype", "input_shape"]
-            word = next(iter(unknown))
-            near = get_close_matches(word, known, n=1)
-            meant = f' (did you mean "{near[0]}"?)' if near else ""
-            fact = f'there is no argument "{word}"{meant}; there are {", ".join(known)}'
-            raise refusal(kind, fact, {word: unknown[word]}, kind=ArgumentTypeError)
+        for word, value in options.items():
+            if word not in self.unsupported:
+                raise _unknown_argument(type(self), word, value)
+            if value not in (None, False):
+                raise refusal(kind, f'Keras\'s argument "{word}" is not supported', {word: value}, kind=ArgumentTypeError)
         self.name = name or snake_case(kind)
         self.named = name is not None
         self.trainable = trainable
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.input_shape = None if input_shape is None else tuple(input_shape)
         self.parameters: list[Parameter] = []
+        self.fixed: dict[int, int] = {}  # axes of the input whose length the parameters depend on
         self.built = False
 
     # --- what a subclass writes ---
@@ -107,23 +113,68 @@ class Layer:
 
     # --- what every layer can do ---
 
-    def __call__(self, x: Any) -> Any:
-        """Describe a graph when given symbols; compute, as in inference, when given arrays."""
-        several = isinstance(x, list | tuple) and len(x) > 0 and all(isinstance(item, Symbol) for item in x)
-        if several or isinstance(x, Symbol):
-            shape = [item.shape for item in x] if several else x.shape
-            self.ensure_built(shape)
-            return Symbol(self.compute_output_shape(shape), self, tuple(x) if several else (x,))
-        arrays = [np.asarray(item, self.dtype) for item in x] if isinstance(x, list | tuple) else np.asarray(x, self.dtype)
-        shapes = [(None, *item.shape[1:]) for item in arrays] if isinstance(arrays, list) else (None, *arrays.shape[1:])
-        self.ensure_built(shapes)
-        return self.forward(arrays)[0]
+    def __call__(self, x: Any, *, training: bool | None = None) -> Any:
+        """Describe a graph when given symbols; compute, as in inference unless `training`, when given arrays."""
+        items = self._inputs(x)
+        if all(isinstance(item, Symbol) for item in items):
+            shapes = [item.shape for item in items]
+            self.ensure_built(shapes if self.several else shapes[0])
+            return Symbol(self.compute_output_shape(shapes if self.several else shapes[0]), self, tuple(items), training)
+        arrays = [np.asarray(item, self.dtype) for item in items]
+        shapes = [(None, *item.shape[1:]) for item in arrays]
+        self.ensure_built(shapes if self.several else shapes[0])
+        y, cache = self.forward(arrays if self.several else arrays[0], training=bool(training))
+        if training:
+            self.update(cache)
+        return y
+
+    def _inputs(self, x: Any) -> list[Any]:
+        """Return the inputs as a list, of one for most layers."""
+        listed = isinstance(x, list | tuple)
+        if self.several and listed and len(x) > 0:
+            return list(x)
+        if not self.several and listed and any(isinstance(item, Symbol) for item in x):
+            if len(x) == 1:
+                return list(x)
+            raise refusal(self.name, f"the layer takes one input, not {len(x)}", {"inputs": tuple(getattr(i, "shape", i) for i in x)})
+        if self.several:
+            raise refusal(self.name, "the layer takes a list of inputs, not one", {"input": getattr(x, "shape", x)}, kind=ArgumentTypeError)
+        return [x]
 
     def ensure_built(self, input_shape: Any) -> None:
-        """Make the parameters, once."""
+        """Check the shape, and make the parameters, once."""
         if not self.built:
+            self._check_axes(input_shape)
             self.build(input_shape)
             self.built = True
+        self.check(input_shape)
+
+    def check(self, input_shape: Any) -> None:
+        """Refuse inputs of a shape that the layer cannot take; its name is in the message."""
+        self._check_axes(input_shape)
+        for axis, size in self.fixed.items():
+            if input_shape[axis] not in (None, size):
+                what = "channels" if axis in (-1, len(input_shape) - 1) else f"entries along axis {axis}"
+                fact = f"the input has {input_shape[axis]} {what}, but the layer was built for {size}"
+                raise refusal(self.name, fact, {"input": tuple(input_shape)})
+        self.compute_output_shape(input_shape)
+
+    def _check_axes(self, input_shape: Any) -> None:
+        for shape in input_shape if self.several else [input_shape]:
+            count = len(shape)
+            if self.axes and count != len(self.axes):
+                fact = f"the input must have {len(self.axes)} axes ({', '.join(self.axes)}), not {count}"
+                raise refusal(self.name, fact, {"input": tuple(shape)})
+            if count < self.least_axes:
+                raise refusal(self.name, f"the input must have at least {self.least_axes} axes, not {count}", {"input": tuple(shape)})
+
+    def known(self, input_shape: Shape, axis: int = -1) -> int:
+        """Return the length of an axis that the parameters depend on, and remember it."""
+        size = input_shape[axis]
+        if size is None:
+            raise refusal(self.name, f"axis {axis} of the input must have a known length", {"input": tuple(input_shape)})
+        self.fixed[axis] = size
+        return size
 
     def add_parameter(self, name: str, shape: Sequence[int], initializer: Any, **options: Any) -> None:
         """Append a parameter with its first values; `options` are those of `Parameter`."""
@@ -131,7 +182,11 @@ class Layer:
 
     def parameter(self, name: str) -> Array:
         """Return the value of a parameter."""
-        return next(item.value for item in self.parameters if item.name == name)
+        for item in self.parameters:
+            if item.name == name:
+                return item.value
+        state = f"its parameters are {', '.join(item.name for item in self.parameters)}" if self.built else "it is not built yet"
+        raise refusal(self.name, f"there is no parameter {name}: {state}", {"parameter": name}, kind=ArgumentTypeError)
 
     @property
     def trainable_parameters(self) -> list[Parameter]:
@@ -167,10 +222,9 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain data; an object among them, as its class and its own arguments."""
-        names = [word for word in inspect.signature(type(self)).parameters if word != "options"]
-        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype.name} | {
-            word: plain(getattr(self, word)) for word in names
-        }
+        shape = {} if self.input_shape is None else {"input_shape": plain(self.input_shape)}
+        common = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype.name, **shape}
+        return common | {word: plain(getattr(self, word)) for word in own_arguments(type(self))}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -183,6 +237,8 @@ class Layer:
 
 def plain(value: Any) -> Any:
     """Return an argument of a layer as plain data."""
+    if hasattr(value, "as_plain"):
+        return value.as_plain()
     if hasattr(value, "get_config"):
         return {"class_name": type(value).__name__, "config": value.get_config()}
     if isinstance(value, tuple | list):
@@ -192,4 +248,18 @@ def plain(value: Any) -> Any:
 
 def snake_case(name: str) -> str:
     """Return the name as Keras writes it in a summary: Conv2D is conv2d, MaxPooling2D is max_pooling2d."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
+def own_arguments(kind: type[Layer]) -> list[str]:
+    """Return the names of the constructor's arguments that not every layer takes."""
+    return [word for word in inspect.signature(kind).parameters if word not in {*COMMON, "options"}]
+
+
+def _unknown_argument(kind: type[Layer], word: str, value: Any) -> Exception:
+    known = [*own_arguments(kind), *COMMON]
+    near = get_close_matches(word, known, n=1)
+    meant = f' (did you mean "{near[0]}"?)' if near else ""
+    fact = f'there is no argument "{word}"{meant}; there are {", ".join(known)}'
+    return refusal(kind.__name__, fact, {word: value}, kind=ArgumentTypeError)
