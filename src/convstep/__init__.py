@@ -1,13 +1,35 @@
 """ConvStep: convolutional networks that can be read, checked, seen and run.
 
-`import convstep` loads nothing but the standard library; each public name is imported when it is first asked for.
+`import convstep` loads nothing but the standard library; each public name is imported when it is first asked for. A script that was
+written for Keras runs with `import convstep as keras`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convstep.errors import ArgumentTypeError, ConvStepError, OutOfMemoryError, ShapeError
+    from convstep import (
+        activations,
+        callbacks,
+        data,
+        datasets,
+        fast,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        regularizers,
+        saving,
+        steps,
+        utils,
+    )
+    from convstep.engines import use_engine
+    from convstep.errors import ArgumentTypeError, ConvStepError, DataError, OutOfMemoryError, ShapeError
+    from convstep.layers import Input, Layer
+    from convstep.models import Model, Sequential, load_model
     from convstep.steps import (
         conv_backward,
         conv_forward,
@@ -25,28 +47,69 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentTypeError",
     "ConvStepError",
+    "DataError",
+    "Input",
+    "Layer",
+    "Model",
     "OutOfMemoryError",
+    "Sequential",
     "ShapeError",
     "__version__",
+    "activations",
+    "callbacks",
     "conv_backward",
     "conv_forward",
     "conv_single_step",
     "create_mask_from_window",
+    "data",
+    "datasets",
     "distribute_value",
+    "fast",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
     "pool_backward",
     "pool_forward",
+    "regularizers",
+    "saving",
+    "steps",
     "trace",
+    "use_engine",
+    "utils",
     "zero_pad",
 ]
 
-_ERRORS = {"ArgumentTypeError", "ConvStepError", "OutOfMemoryError", "ShapeError"}
+# where a name is; those that are not here are modules
+_HOMES = {
+    "engines": ("use_engine",),
+    "errors": ("ArgumentTypeError", "ConvStepError", "DataError", "OutOfMemoryError", "ShapeError"),
+    "layers": ("Input", "Layer"),
+    "models": ("Model", "Sequential", "load_model"),
+    "steps": (
+        "conv_backward",
+        "conv_forward",
+        "conv_single_step",
+        "create_mask_from_window",
+        "distribute_value",
+        "pool_backward",
+        "pool_forward",
+        "trace",
+        "zero_pad",
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         message = f"module 'convstep' has no attribute {name!r}"
         raise AttributeError(message)
-    value = getattr(import_module("convstep.errors" if name in _ERRORS else "convstep.steps"), name)
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    value = getattr(import_module(f"convstep.{home}"), name) if home else import_module(f"convstep.{name}")
     globals()[name] = value
     return value
 

@@ -1,0 +1,3 @@
+"""Keras's name for `convstep.layers.activations`."""
+
+from convstep.layers.activations import *  # noqa: F403

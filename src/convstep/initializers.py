@@ -1,0 +1,3 @@
+"""Keras's name for `convstep.layers.initializers`."""
+
+from convstep.layers.initializers import *  # noqa: F403

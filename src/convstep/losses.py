@@ -1,0 +1,3 @@
+"""Keras's name for `convstep.training.losses`."""
+
+from convstep.training.losses import *  # noqa: F403

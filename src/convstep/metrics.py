@@ -1,0 +1,3 @@
+"""Keras's name for `convstep.training.metrics`."""
+
+from convstep.training.metrics import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""Keras's name for `convstep.layers.regularizers`."""
+
+from convstep.layers.regularizers import *  # noqa: F403
