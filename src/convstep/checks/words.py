@@ -56,7 +56,7 @@ def _text(value: object, depth: int) -> str:
         return f"-{power} or less" if int.__lt__(value, 0) else f"{power} or more"  # type: ignore[operator]
     if depth and type(value) in {tuple, list} and len(value) <= FEW:  # type: ignore[arg-type]
         items = ", ".join(_inside(item, depth - 1) for item in value)  # type: ignore[attr-defined]
-        return f"({items})" if type(value) is tuple else f"[{items}]"
+        return f"[{items}]" if type(value) is list else f"({items},)" if len(value) == 1 else f"({items})"  # type: ignore[arg-type]
     if depth and type(value) is dict and len(value) <= FEW:
         return f"{{{', '.join(f'{_inside(key, 0)}: {_inside(item, depth - 1)}' for key, item in value.items())}}}"
     brief = reprlib.Repr()
