@@ -20,7 +20,7 @@ class GradientCheck:
     Attributes
     ----------
     error : float
-        The largest of |gradient - slope| / max(1, |gradient|, |slope|); infinite where one of them is not a number.
+        The largest of ``abs(gradient - slope) / max(1, abs(gradient), abs(slope))``; infinite where one of them is not a number.
     argument : str
         The argument whose gradient holds the worst entry.
     index : tuple of int
