@@ -106,10 +106,10 @@ def test_a_gradient_check_leaves_its_arguments_as_they_were() -> None:
 @pytest.mark.parametrize(
     ("gradients", "message"),
     [
-        (lambda d: (d, d), "gradient_check: backward must return 1 gradients, not 2\n  given arguments ('x')"),
+        (lambda d: (d, d), "gradient_check: backward must return 1 gradients, not 2\n  given arguments ('x',)"),
         (
             lambda d: d[:1],
-            "gradient_check: dx must have the shape of x, (2,), not (1,)\n  given arguments ('x')",
+            "gradient_check: dx must have the shape of x, (2,), not (1,)\n  given arguments ('x',)",
         ),
     ],
 )

@@ -60,7 +60,7 @@ def padding(op: str, X: ArrayLike, pad: int) -> tuple[Array, int]:
     m, n_H, n_W, n_C = images.shape
     given = {"X": images, "pad": width}
     fits_memory(op, "X_pad", (m, n_H + 2 * width, n_W + 2 * width, n_C), dtype, given)
-    return cast(op, images, dtype, given), width
+    return cast(op, "X", images, dtype, given), width
 
 
 def single_step(op: str, a_slice_prev: ArrayLike, W: ArrayLike, b: ArrayLike) -> tuple[Array, Array, Array, DType]:
@@ -73,7 +73,8 @@ def single_step(op: str, a_slice_prev: ArrayLike, W: ArrayLike, b: ArrayLike) ->
         raise refusal(op, f"b must be one number, of shape (1, 1, 1), not {bias.shape}", given)
     weak = type(b) in {int, float, bool}
     dtype = result_type(a, w) if weak else result_type(a, w, bias)
-    a, w, bias = (cast(op, item, accumulator(dtype), given) for item in (a, w, bias))
+    compute = accumulator(dtype)
+    a, w, bias = (cast(op, name, item, compute, given) for name, item in (("a_slice_prev", a), ("W", w), ("b", bias)))
     return a, w, bias.reshape(1, 1, 1), dtype
 
 
@@ -93,7 +94,7 @@ def convolution(op: str, A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparamet
     compute = accumulator(dtype)
     fits_memory(op, "the padded A_prev", (a.shape[0], *window.padded, a.shape[3]), compute, given)
     fits_memory(op, "Z", (a.shape[0], *window.out, n_C), compute, given)
-    a, w, bias = (cast(op, item, compute, given) for item in (a, w, bias))
+    a, w, bias = (cast(op, name, item, compute, given) for name, item in (("A_prev", a), ("W", w), ("b", bias)))
     return Convolution(a, w, bias, window, dtype)
 
 
@@ -104,7 +105,7 @@ def convolution_gradient(op: str, dZ: ArrayLike, cache: Sequence[Any]) -> tuple[
     dz = gradient(op, "dZ", dZ, "Z", (forward.A_prev.shape[0], *forward.window.out, forward.W.shape[3]))
     dtype = np.result_type(forward.dtype, result_type(dz))
     arrays = {"dZ": dz, "A_prev": forward.A_prev, "W": forward.W, "b": forward.b}
-    dz, a, w, bias = (cast(op, item, accumulator(dtype), arrays) for item in arrays.values())
+    dz, a, w, bias = (cast(op, name, item, accumulator(dtype), arrays) for name, item in arrays.items())
     return dz, Convolution(a, w, bias, forward.window, dtype)
 
 
@@ -118,7 +119,7 @@ def pooling(op: str, A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: st
     window = sliding_window(op, a.shape[1:3], (f, f), stride, 0, given)
     dtype = result_type(a)
     fits_memory(op, "A", (a.shape[0], *window.out, a.shape[3]), accumulator(dtype), given)
-    return Pooling(cast(op, a, accumulator(dtype), given), window, mode, dtype)
+    return Pooling(cast(op, "A_prev", a, accumulator(dtype), given), window, mode, dtype)
 
 
 def pooling_gradient(op: str, dA: ArrayLike, cache: Sequence[Any], mode: str) -> tuple[Array, Pooling]:
@@ -129,7 +130,7 @@ def pooling_gradient(op: str, dA: ArrayLike, cache: Sequence[Any], mode: str) ->
     dtype = np.result_type(forward.dtype, result_type(da))
     arrays = {"dA": da, "A_prev": forward.A_prev}
     fits_memory(op, "dA_prev", forward.A_prev.shape, accumulator(dtype), arrays)
-    da, a = (cast(op, item, accumulator(dtype), arrays) for item in arrays.values())
+    da, a = (cast(op, name, item, accumulator(dtype), arrays) for name, item in arrays.items())
     return da, Pooling(a, forward.window, forward.mode, dtype)
 
 
@@ -199,16 +200,23 @@ def _cache(op: str, cache: Sequence[Any], maker: str) -> Sequence[Any]:
     """Return the parts of the cache that `maker` returned."""
     names = CACHES[maker]
     parts = _sequence(cache)
-    if parts is not None and len(parts) == len(names):
+    pair = parts is not None and len(parts) == len(("output", "cache")) and _looks_like_cache(parts[1], maker)
+    if parts is not None and len(parts) == len(names) and not pair:
         return parts
     what = shown(cache)
     if parts is not None:
-        other = next((f", as from {name}" for name, those in CACHES.items() if name != maker and len(those) == len(parts)), "")
-        if other and len(parts) == len(("output", "cache")) and _sequence(parts[1]) is not None:
-            other = f": the pair that {maker} returns, whose second part is the cache"
-        what = f"a {'tuple' if issubclass(type(cache), tuple) else 'list'} of {len(parts)}{other}"
+        looks = next((f", as from {name}" for name in CACHES if name != maker and _looks_like_cache(parts, name)), "")
+        if pair:
+            looks = f": the pair that {maker} returns, whose second part is the cache"
+        what = f"a {'tuple' if issubclass(type(cache), tuple) else 'list'} of {len(parts)}{looks}"
     fact = f"cache must be the tuple ({', '.join(names)}) of {maker}, not {what}"
     raise refusal(op, fact, {"cache": cache}, kind=ArgumentTypeError)
+
+
+def _looks_like_cache(value: object, maker: str) -> bool:
+    """Say whether this has as many parts as the cache of `maker`, with a mapping as the last."""
+    parts = _sequence(value)
+    return parts is not None and len(parts) == len(CACHES[maker]) and issubclass(type(parts[-1]), Mapping)
 
 
 def _sequence(value: object) -> tuple[Any, ...] | None:

@@ -23,7 +23,7 @@ KINDS = {
     "U": "text",
     "T": "text",
     "S": "bytes",
-    "O": "objects, or whole numbers beyond 64 bits",
+    "O": "objects (whole numbers beyond 64 bits are objects, too)",
     "c": "complex numbers",
     "M": "dates",
     "m": "spans of time",
@@ -63,8 +63,9 @@ def array(op: str, name: str, value: ArrayLike, axes: tuple[str, ...]) -> Array:
 def numbers(op: str, name: str, value: ArrayLike) -> Array:
     """Return `value` as an array of real numbers in the machine's own byte order."""
     if issubclass(type(value), np.ma.MaskedArray) and np.ma.is_masked(value):
-        fact = f"{name} has {counted(int(np.ma.getmaskarray(np.ma.asarray(value)).sum()), 'masked cell')}: fill them first"
-        raise refusal(op, fact, {name: np.asarray(value)}, f"np.ma.filled({name}, 0)", ArgumentTypeError)
+        fact = f"{name} has {counted(int(np.ma.getmaskarray(np.ma.asarray(value)).sum()), 'masked cell')} to fill first"
+        advice = f"np.ma.filled({name.split(maxsplit=1)[0]}, 0)"  # "W in the cache" is W
+        raise refusal(op, fact, {name: np.asarray(value)}, advice, ArgumentTypeError)
     try:
         read = np.asarray(value)
     except MemoryError:
@@ -87,10 +88,10 @@ def accumulator(dtype: DType) -> DType:
     return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
-def cast(op: str, values: Array, dtype: DType, given: Given) -> Array:
+def cast(op: str, name: str, values: Array, dtype: DType, given: Given) -> Array:
     """Return the values in this type, the array itself where it has it."""
     if values.dtype != dtype:
-        fits_memory(op, f"a copy as {dtype.name}", values.shape, dtype, given)
+        fits_memory(op, f"a copy of {name} as {dtype.name}", values.shape, dtype, given)
     return values.astype(dtype, copy=False)
 
 
@@ -115,14 +116,14 @@ def fits_memory(op: str, name: str, shape: tuple[int, ...], dtype: DType, given:
 
 def whole(op: str, name: str, value: object, least: int, *, other: str = "") -> int:
     """Return a whole number >= least. True, 2.0 and arrays are no whole numbers. `other` says what else would do."""
-    rule = f"{name} must be a whole number >= {least}{other}, not {shown(value)}"
+    rule = f"{name} must be a whole number >= {least}{other}"
     kind = type(value)
     if not issubclass(kind, int | np.integer) or issubclass(kind, bool | np.timedelta64):
-        raise refusal(op, rule, {name: value}, kind=ArgumentTypeError)
+        raise refusal(op, f"{rule}, not {shown(value)}", {name: value}, kind=ArgumentTypeError)
     number = int.__int__(value) if isinstance(value, int) else int(value)  # type: ignore[call-overload]
     if number < least:
-        raise refusal(op, rule, {name: number})
-    return int(number)
+        raise refusal(op, f"{rule}, not {shown(number)}", {name: number})
+    return number
 
 
 def word(value: object) -> str | None:

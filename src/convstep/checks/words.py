@@ -42,7 +42,7 @@ def _inside(value: object, depth: int) -> str:
     try:
         text = _text(value, depth)
     except Exception:  # noqa: BLE001 - a stranger's methods may raise anything
-        text = f"a {type.__getattribute__(type(value), '__name__')}"
+        text = f"an instance of {type.__dict__['__name__'].__get__(type(value))}"  # not even its metaclass is asked
     text = " ".join(text.split())
     return text if len(text) <= 2 * LONG else f"{text[:LONG]} ... {text[-FEW:]}"
 
@@ -52,10 +52,11 @@ def _text(value: object, depth: int) -> str:
     if shape is not None:
         return shape
     if issubclass(type(value), int) and int.bit_length(value) > BITS:  # type: ignore[arg-type]
-        return f"{'-' if int.__lt__(value, 0) else ''}2**{int.bit_length(value) - 1} or more"  # type: ignore[arg-type, operator]
+        power = f"2**{int.bit_length(value) - 1}"  # type: ignore[arg-type]
+        return f"-{power} or less" if int.__lt__(value, 0) else f"{power} or more"  # type: ignore[operator]
     if depth and type(value) in {tuple, list} and len(value) <= FEW:  # type: ignore[arg-type]
         items = ", ".join(_inside(item, depth - 1) for item in value)  # type: ignore[attr-defined]
-        return f"({items})" if type(value) is tuple else f"[{items}]"
+        return f"[{items}]" if type(value) is list else f"({items},)" if len(value) == 1 else f"({items})"  # type: ignore[arg-type]
     if depth and type(value) is dict and len(value) <= FEW:
         return f"{{{', '.join(f'{_inside(key, 0)}: {_inside(item, depth - 1)}' for key, item in value.items())}}}"
     brief = reprlib.Repr()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from convstep.checks import refusal, shown, whole
+from convstep.checks import counted, refusal, shown, whole
 from convstep.errors import ArgumentTypeError
 
 FUNCTIONS = (
@@ -102,7 +102,7 @@ class _Listener:
         if len(self.events) == self.limit:
             raise refusal(
                 "trace",
-                f"{self.function} takes more than {self.limit} steps; trace a smaller input",
+                f"{self.function} takes more than {counted(self.limit, 'step')}; trace a smaller input",
                 {"limit": self.limit},
             )
         self.events.append({name: _plain(value) for name, value in self.facts.items()})

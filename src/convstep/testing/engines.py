@@ -49,8 +49,8 @@ def assert_engine(
 
     Notes
     -----
-    Rounding explains 2 (n + 4) u Σ|terms| for a sum of n terms with the unit roundoff u, in whatever order they are added
-    (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 4.2). Convolution is linear in each argument, so Σ|terms| is
+    Rounding explains ``2 (n + 4) u Σ|terms|`` for a sum of n terms with the unit roundoff u, in whatever order they are added
+    (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 4.2). Convolution is linear in each argument, so ``Σ|terms|`` is
     the same function of the absolute values.
     """
     have = _functions(implementation)

@@ -20,7 +20,7 @@ class GradientCheck:
     Attributes
     ----------
     error : float
-        The largest of |gradient - slope| / max(1, |gradient|, |slope|); infinite where one of them is not a number.
+        The largest of ``abs(gradient - slope) / max(1, abs(gradient), abs(slope))``; infinite where one of them is not a number.
     argument : str
         The argument whose gradient holds the worst entry.
     index : tuple of int
@@ -87,7 +87,7 @@ def gradient_check(
     for (name, values), gradient in zip(at.items(), _gradients(backward(d_output, cache), at), strict=True):
         for index in np.ndindex(values.shape):
             step = 1.0 if linear else CURVED_STEP * max(1.0, abs(float(values[index])))
-            slope = _slope(lambda: np.asarray(forward(*at.values())[0]), d_output, values, index, step)
+            slope = _slope(lambda: np.array(forward(*at.values())[0]), d_output, values, index, step)
             here = float(gradient[index])
             error = abs(here - slope) / max(1.0, abs(here), abs(slope))
             if error > worst.error or math.isnan(error):
