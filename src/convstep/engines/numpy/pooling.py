@@ -38,8 +38,8 @@ def max_pool_to_x(dy: Array, x: Array, window: Window2d, ties: Ties) -> Array:
         half = _fold(cells, near, np.maximum, -np.inf)
         y = _fold(half, far, np.maximum, -np.inf)
         d_half = np.zeros(half.shape, dy.dtype)
-        _claim(block.outputs(dy), (y, half), far, ties, dx=d_half)
-        _claim(d_half, (half, cells), near, ties, dx=block.cells(dx))
+        _claim(block.outputs(dy), (y, half), far, ties, dx=d_half, once=far.apart)
+        _claim(d_half, (half, cells), near, ties, dx=block.cells(dx), once=far.apart and near.apart)
     return dx
 
 
@@ -69,6 +69,11 @@ class _Part:
     def cells(self) -> slice:
         """The cells of the image under the outputs."""
         return under(self.axis, self.outputs)
+
+    @property
+    def apart(self) -> bool:
+        """Whether no cell is in two windows."""
+        return self.axis.stride >= self.axis.reach
 
     def taps(self) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
         """Yield (outputs, cells) for each cell of the window: the outputs that meet the image with it, and the cells that they meet."""
@@ -149,18 +154,25 @@ def _fold(x: Array, part: _Part, combine: np.ufunc, nothing: float) -> Array:
     return y
 
 
-def _claim(dy: Array, values: tuple[Array, Array], part: _Part, ties: Ties, *, dx: Array) -> None:
-    """Add dy to the cells of dx whose value is that of the output: `values` are those of the outputs and of the cells."""
+def _claim(dy: Array, values: tuple[Array, Array], part: _Part, ties: Ties, *, dx: Array, once: bool) -> None:
+    """Add dy to the cells of dx whose value is that of the output: `values` are those of the outputs and of the cells.
+
+    `once` says that no cell of dx is met twice, by this block or another.
+    """
     y, x = values
     free = np.ones(y.shape, np.bool_)  # outputs that no cell has claimed
     strangers = ties == "first" and bool(np.isnan(y).any())
+    finite = bool(np.isfinite(dy).all())
     for outputs, cells in part.taps():
         hit = x[cells] == y[outputs]
-        if ties == "all":
-            dx[cells] += hit * dy[outputs]
-            continue
         if strangers:
             hit |= np.isnan(x[cells])
-        hit &= free[outputs]
-        free[outputs] &= ~hit
-        np.add(dx[cells], dy[outputs], out=dx[cells], where=hit)
+        if ties == "first":
+            hit &= free[outputs]
+            free[outputs] ^= hit
+        if once and finite:
+            np.multiply(hit, dy[outputs], out=dx[cells])
+        elif finite or ties == "all":
+            dx[cells] += hit * dy[outputs]  # 0 * inf is NaN, as in the loops
+        else:
+            dx[cells] += np.where(hit, dy[outputs], 0)

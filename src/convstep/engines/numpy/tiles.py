@@ -32,13 +32,12 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Tiles:
-    """The outputs of a row in tiles of `width`, and the cells that a tile meets: one by one, or, to add to them, in `long` runs."""
+    """The outputs of a row in tiles of `width`, and the cells that a tile meets."""
 
     window: Window2d
     channels: int
     filters: int
     width: int
-    long: bool = False
 
     @classmethod
     def fastest(cls, window: Window2d, channels: int, filters: int, dtype: DType) -> Self:
@@ -81,22 +80,17 @@ class Tiles:
         """From one such cell to the next."""
         return self.window.width.dilation if self.width == 1 else 1
 
-    @property
-    def run(self) -> int:
-        """Cells of a run; the longest that never meets the same run of another tile is as long as the tiles are apart."""
-        return self.stride if self.long and self.width > 1 else 1
-
-    @property
-    def runs(self) -> int:
-        """Runs that hold the cells of a tile."""
-        return -(-self.cells // self.run)
+    def runs(self) -> list[slice]:
+        """Return the cells of a tile in runs so short that no run meets the same run of another tile."""
+        longest = self.stride if self.gap == 1 else 1
+        return [slice(start, min(start + longest, self.cells)) for start in range(0, self.cells, longest)]
 
     def blocks(self, images: int, dtype: DType) -> Iterator[Block]:
         """Cut the work into blocks, so that neither what a tile meets nor what it gives exceeds the budget."""
 
         def size(n: int, rows: int, tiles: int, kernel: int) -> int:
             tall, wide = self._extent(rows, tiles, kernel)
-            product = rows * tiles * max(kernel * self.runs * self.run * self.channels, self.width * self.filters)
+            product = rows * tiles * max(kernel * self.cells * self.channels, self.width * self.filters)
             return n * max(product, tall * wide * self.channels) * dtype.itemsize
 
         height = self.window.height
@@ -117,27 +111,27 @@ class Tiles:
     def _extent(self, rows: int, tiles: int, kernel: int) -> tuple[int, int]:
         axis = self.window.height
         tall = (rows - 1) * axis.stride + (kernel - 1) * axis.dilation + 1
-        wide = (tiles - 1) * self.stride + (self.runs * self.run - 1) * self.gap + 1
+        wide = (tiles - 1) * self.stride + (self.cells - 1) * self.gap + 1
         return tall, wide
 
     def meetings(self, x: Array, block: Block) -> Array:
-        """View the rectangle as (N,OH,tiles,KH,runs,run*C): what each tile meets."""
+        """View the rectangle as (N,OH,tiles,KH,cells,C): what each tile meets."""
         height = self.window.height
         n, h, w, c = x.strides
-        shape = (x.shape[0], *(length(part) for part in block[1:]), self.runs, self.run * x.shape[3])
-        strides = (n, h * height.stride, w * self.stride, h * height.dilation, w * self.gap * self.run, c)
+        shape = (x.shape[0], *(length(part) for part in block[1:]), self.cells, x.shape[3])
+        strides = (n, h * height.stride, w * self.stride, h * height.dilation, w * self.gap, c)
         return as_strided(x, shape, strides)
 
     @property
     def band_shape(self) -> tuple[int, int, int]:
         """Shape of the filters of a tile."""
-        return self.window.height.kernel, self.runs * self.run * self.channels, self.width * self.filters
+        return self.window.height.kernel, self.cells * self.channels, self.width * self.filters
 
     def band(self, w: Array) -> Array:
-        """Return filters (KH,KW,C,K) as (KH,runs*run*C,width*K): its column (t,k) is filter k, moved by t outputs."""
+        """Return filters (KH,KW,C,K) as (KH,cells*C,width*K): its column (t,k) is filter k, moved by t outputs."""
         if self.width == 1:
             return w.reshape(self.band_shape)
-        band = np.zeros((len(w), self.runs * self.run, self.channels, self.width, self.filters), w.dtype)
+        band = np.zeros((len(w), self.cells, self.channels, self.width, self.filters), w.dtype)
         for t, cells in enumerate(self._moved()):
             band[:, cells, :, t] = w
         return band.reshape(self.band_shape)
