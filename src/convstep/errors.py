@@ -1,6 +1,6 @@
 """The errors that convstep raises. Their one rule: line 1 is the fact with its numbers, line 2 is what was given."""
 
-__all__ = ["ArgumentTypeError", "ConvStepError", "DataError", "OutOfMemoryError", "ShapeError"]
+__all__ = ["ArgumentTypeError", "ConvStepError", "DataError", "DataUnavailableError", "MissingExtraError", "OutOfMemoryError", "ShapeError"]
 
 
 class ConvStepError(Exception):
@@ -9,6 +9,14 @@ class ConvStepError(Exception):
 
 class DataError(ConvStepError):
     """A data file that is missing, damaged or not what it says it is."""
+
+
+class DataUnavailableError(DataError):
+    """A data set that is nowhere on this machine and that no mirror delivered. The command line leaves with code 3."""
+
+
+class MissingExtraError(ConvStepError, ImportError):
+    """A package that one of convstep's extras brings is not installed."""
 
 
 class ShapeError(ConvStepError, ValueError):
