@@ -192,13 +192,16 @@ class Draw:
 
 
 @pytest.fixture(params=["as it is", "small blocks", "narrow tiles"])
-def budget(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def budget(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    tiles.fastest.cache_clear()
     if request.param == "narrow tiles":
         monkeypatch.setattr(tiles, "WIDEST", 3)
     if request.param == "small blocks":
         monkeypatch.setattr(tiles, "PRODUCT", 200)
         monkeypatch.setattr(depthwise, "PASSES", 200)
         monkeypatch.setattr(pooling, "PASSES", 200)
+    yield
+    tiles.fastest.cache_clear()
 
 
 def absolute(*arrays: Array) -> list[Array]:
@@ -263,8 +266,9 @@ def test_pooling_and_its_transposes_are_the_loops(seed: int) -> None:
 
 def test_the_cases_reach_every_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "WIDEST", 3)
+    tiles.fastest.cache_clear()
     convolutions = [Draw(seed).convolution() for seed in range(CONVOLUTIONS)]
-    widths = [tiles.Tiles.fastest(c.window, c.w.shape[2], c.w.shape[3] // c.groups, c.x.dtype) for c in convolutions]
+    widths = [tiles.fastest(c.window, c.w.shape[2], c.w.shape[3] // c.groups, c.x.dtype) for c in convolutions]
     assert sum(t.width > 1 for t in widths) > 100
     assert sum(t.width > 1 and t.stands_out for t in widths) > 30
     assert sum(t.width > 1 and t.window.width.dilation > 1 for t in widths) > 20
@@ -275,6 +279,7 @@ def test_the_cases_reach_every_path(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(c.x.shape[1:3] == (1, 1) for c in convolutions) >= 2
     assert sum(c.x.size > 0 and not np.isfinite(c.x).all() for c in convolutions) > 10
     assert sum(not np.isfinite(c.w).all() for c in convolutions) > 10
+    tiles.fastest.cache_clear()
 
 
 # --- Larger shapes, and the third party ---
@@ -367,11 +372,23 @@ def test_a_cell_that_is_not_finite_stays_in_its_windows(value: float) -> None:
     x[0, 0, 20] = value
     window = one_axis(40, 3)
     w = np.ones((1, 3, 1, 1), np.float32)
-    assert tiles.Tiles.fastest(window, 1, 1, x.dtype).width > 1
+    assert tiles.fastest(window, 1, 1, x.dtype).width > 1
     for y in (ENGINE.correlate(x, w, None, window, 1), ENGINE.window_sum(x, window)):
         np.testing.assert_array_equal(np.flatnonzero(~np.isfinite(y)), [18, 19, 20])
     dx = ENGINE.correlate_to_x(x[:, :, :38], w, window, 1)
     np.testing.assert_array_equal(np.flatnonzero(~np.isfinite(dx)), [20, 21, 22])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_last_cell_that_is_not_finite_meets_only_the_last_weight(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "WIDEST", 4)
+    tiles.fastest.cache_clear()
+    x, window = np.ones((1, 1, 31, 1)), one_axis(31, 3)
+    x[0, 0, -1] = value
+    assert tiles.fastest(window, 1, 1, x.dtype).stands_out
+    dw = ENGINE.correlate_to_w(np.ones((1, 1, 29, 1)), x, window, 1)
+    np.testing.assert_array_equal(dw.ravel(), [29, 29, value])
+    tiles.fastest.cache_clear()
 
 
 def test_padding_takes_part_in_convolution_as_zeros() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from convstep.checks import Array
 from convstep.engines.numpy.blocks import length, overlap, rectangle
 from convstep.engines.numpy.depthwise import depthwise, depthwise_to_w, depthwise_to_x
-from convstep.engines.numpy.tiles import Block, Tiles
+from convstep.engines.numpy.tiles import Block, Tiles, fastest
 from convstep.geometry import Axis, Window2d
 
 
@@ -46,7 +46,7 @@ def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int) -> Array:
         return depthwise_to_w(dy, x, window)
     dw = np.empty((*window.kernel, x.shape[3] // groups, dy.shape[3]), x.dtype)
     for c, k in _groups(x.shape[3], dy.shape[3], groups):
-        tiles = Tiles.fastest(window, dw.shape[2], dy.shape[3] // groups, x.dtype)
+        tiles = fastest(window, dw.shape[2], dy.shape[3] // groups, x.dtype)
         gradient = _gather(dy[..., k], x[..., c], tiles)
         if gradient is None:
             gradient = _gather(dy[..., k], x[..., c], replace(tiles, width=1))
@@ -66,7 +66,7 @@ def _groups(channels: int, filters: int, groups: int) -> Iterator[tuple[slice, s
 
 def _slide(x: Array, w: Array, b: Array | None, window: Window2d, *, y: Array) -> None:
     """Write the convolution to y: at first in wide tiles, again in tiles of one output where a number is not finite."""
-    tiles = Tiles.fastest(window, x.shape[3], w.shape[3], x.dtype)
+    tiles = fastest(window, x.shape[3], w.shape[3], x.dtype)
     if not _slide_tiles(x, w, b, tiles, y=y):
         _slide_tiles(x, w, b, replace(tiles, width=1), y=y)
 
@@ -151,7 +151,7 @@ def _spread(dy: Array, w: Array, window: Window2d, dx: Array) -> None:
         # dx[h,w,c] = sum over i,j,k of dy[h-i,w-j,k] * w[i,j,c,k]: the filters slide flipped over dy; measured to be faster here
         _slide(dy, w[::-1, ::-1].swapaxes(2, 3), None, _flipped(window), y=dx)
         return
-    tiles = Tiles.fastest(window, dx.shape[3], dy.shape[3], dy.dtype)
+    tiles = fastest(window, dx.shape[3], dy.shape[3], dy.dtype)
     if tiles.width == 1 or not finite or not _finite_blocks(dy, tiles):
         tiles = replace(tiles, width=1)
     _scatter(dy, w, tiles, dx)

@@ -3,9 +3,11 @@
 One rule: a tile of one output multiplies what the loops multiply; a wider tile multiplies by zeros too, so it needs finite numbers.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -39,16 +41,9 @@ class Tiles:
     filters: int
     width: int
 
-    @classmethod
-    def fastest(cls, window: Window2d, channels: int, filters: int, dtype: DType) -> Self:
-        """Return the tiles of the width that should take the least time."""
-        widths = range(2, min(window.width.out, WIDEST) + 1) if dtype.itemsize <= np.dtype(np.float64).itemsize else ()
-        tiles = [cls(window, channels, filters, width) for width in (1, *widths)]
-        rows, pixel = window.height.kernel, channels * filters * dtype.itemsize
-        return min((t for t in tiles if t.width == 1 or rows * t.cells * t.width * pixel <= BAND), key=cls._time)
-
-    def _time(self) -> float:
-        """Return about how many ns a row of outputs takes."""
+    @property
+    def time(self) -> float:
+        """About how many ns a row of outputs takes: to copy what its tiles meet, to multiply, and to cut off what stands out."""
         numbers, columns = self.window.height.kernel * self.cells * self.channels, self.width * self.filters
         copy = numbers * COPY + self.window.height.kernel * (1 if self.gap == 1 else self.cells) * RUN
         cut = columns * CUT if self.stands_out else 0.0
@@ -148,3 +143,11 @@ class Tiles:
         axis = self.window.width
         for t in range(self.width):
             yield slice(t * axis.stride, t * axis.stride + axis.reach, axis.dilation)
+
+
+@lru_cache(maxsize=1024)
+def fastest(window: Window2d, channels: int, filters: int, dtype: DType) -> Tiles:
+    """Return the tiles of the width that should take the least time."""
+    widths = range(2, min(window.width.out, WIDEST) + 1) if dtype.itemsize <= np.dtype(np.float64).itemsize else ()
+    tiles = [Tiles(window, channels, filters, width) for width in (1, *widths)]
+    return min((t for t in tiles if t.width == 1 or math.prod(t.band_shape) * dtype.itemsize <= BAND), key=lambda t: t.time)
