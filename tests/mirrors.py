@@ -56,6 +56,7 @@ class Mirror:
 @pytest.fixture(name="serve")
 def started_mirrors() -> Iterator[Callable[[Mirror], str]]:
     """Start a mirror and return its address."""
+    pytest.importorskip("pooch", reason="pooch is not installed (extra data)")
     servers = []
 
     def start(mirror: Mirror) -> str:
