@@ -35,9 +35,11 @@ class Graph:
     Attributes
     ----------
     nodes : list of Symbol
-        The calls of layers, each after those that it needs. Inputs are not among them.
+        The calls of layers in Keras's order: by distance from the outputs, the farthest first. Inputs are not among them.
+    described : list of Symbol
+        The same calls, each after those that it needs, in the order in which the outputs ask for them.
     layers : list of Layer
-        Every layer once, in Keras's order: by distance from the outputs, the farthest first.
+        Every layer once, in Keras's order.
 
     Raises
     ------
@@ -49,8 +51,8 @@ class Graph:
         self.inputs, self.outputs = list(inputs), list(outputs)
         self._input_keys = [call_key(symbol) for symbol in self.inputs]
         walked, first_seen = self._walk()
-        self.nodes = [node for node in walked if call_key(node) not in self._input_keys]
-        self.layers = self._ordered_layers(walked, first_seen)
+        self.described = [node for node in walked if call_key(node) not in self._input_keys]
+        self.nodes, self.layers = self._ordered(walked, first_seen)
         self._readers = Counter(call_key(symbol) for node in self.nodes for symbol in node.inputs)
         self._readers.update(call_key(symbol) for symbol in self.outputs)
 
@@ -122,8 +124,8 @@ class Graph:
         return [_part(known[call_key(symbol)], symbol) for symbol in self.outputs]
 
     def calls(self, layer: Layer) -> list[Symbol]:
-        """Return the calls of a layer, in order."""
-        return [node for node in [*self.inputs, *self.nodes] if node.layer is layer]
+        """Return the calls of a layer, in the order in which they were described."""
+        return [node for node in [*self.inputs, *self.described] if node.layer is layer]
 
     def is_chain(self) -> bool:
         """Return whether every layer is used once, has one input, and follows the one before."""
@@ -165,8 +167,8 @@ class Graph:
             first_seen.setdefault(id(node.layer), len(first_seen))
         stack.append((node, iter(() if is_input else node.inputs)))
 
-    def _ordered_layers(self, walked: list[Symbol], first_seen: dict[int, int]) -> list[Layer]:
-        """Return the layers in the order of `keras.Model.layers`: see map_graph in keras/src/ops/function.py."""
+    def _ordered(self, walked: list[Symbol], first_seen: dict[int, int]) -> tuple[list[Symbol], list[Layer]]:
+        """Return calls and layers in the order of `keras.Model`: see map_graph in keras/src/ops/function.py."""
         node_depth: dict[int, int] = {}
         depth: dict[int, int] = {}
         layers = {id(node.layer): node.layer for node in walked if id(node.layer) in first_seen}
@@ -178,7 +180,9 @@ class Graph:
         for symbol in self.inputs:
             if isinstance(symbol.layer, InputLayer) and id(symbol.layer) not in layers:
                 layers[id(symbol.layer)], first_seen[id(symbol.layer)], depth[id(symbol.layer)] = symbol.layer, -1, 0
-        return [layers[key] for key in sorted(layers, key=lambda key: (-depth[key], first_seen[key]))]
+        calls = {call_key(node): node for node in self.described}
+        nodes = [calls[key] for key in sorted(node_depth, key=lambda key: -node_depth[key]) if key in calls]
+        return nodes, [layers[key] for key in sorted(layers, key=lambda key: (-depth[key], first_seen[key]))]
 
     def _trained(self) -> set[int]:
         """Return the nodes that have something to train, or lead back to one that has."""

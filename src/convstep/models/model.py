@@ -155,12 +155,9 @@ class Model(Trainer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output, or the shapes grouped as the outputs are."""
-        graph = self._graph("compute_output_shape")
-        listed = [input_shape] if isinstance(input_shape, tuple) and (not input_shape or not isinstance(input_shape[0], tuple)) else None
-        shapes = listed if listed is not None else self.input_structure.flat(self.name, "input_shape", input_shape, self.input_names)
-        for symbol, shape in zip(graph.inputs, shapes, strict=True):
-            self._fits(symbol, tuple(shape), self.name)
-        return self.output_structure.pack(graph.shapes([tuple(shape) for shape in shapes]))
+        single = isinstance(input_shape, tuple) and not any(isinstance(size, tuple) for size in input_shape)
+        shapes = [input_shape] if single else self.input_structure.flat(self.name, "input_shape", input_shape, self.input_names)
+        return self.output_structure.pack(self._shapes([tuple(shape) for shape in shapes]))
 
     def forward(self, x: Any, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Any, Any]:
         """Return the outputs, and the caches of all calls."""
@@ -264,7 +261,7 @@ class Model(Trainer):
             fact = "inputs must be different, and none of them one of several outputs of another model"
             raise refusal("Model", fact, {"inputs": tuple(item.layer.name for item in flat_inputs)})
         self.graph = Graph(flat_inputs, flat_outputs)
-        number_layers([*(symbol.layer for symbol in flat_inputs), *(node.layer for node in self.graph.nodes)])
+        number_layers([*(symbol.layer for symbol in flat_inputs), *(node.layer for node in self.graph.described)])
         self._know(self.graph)
 
     def _know(self, graph: Graph) -> None:
@@ -305,8 +302,7 @@ class Model(Trainer):
         _, symbols = Structure.of(x)
         self.ensure_built([symbol.shape for symbol in symbols])
         items = self.input_structure.flat(self.name, "inputs", x, self.input_names)
-        packed = self.compute_output_shape([symbol.shape for symbol in items])
-        shapes = self.output_structure.flat(self.name, "outputs", packed, self.output_names)
+        shapes = self._shapes([symbol.shape for symbol in items])
         whole = Symbol(shapes[0], self, tuple(items), training)
         if self.output_structure.count == 1 and self.output_structure.keys is None:
             return whole
@@ -315,6 +311,13 @@ class Model(Trainer):
             for shape, place in zip(shapes, self.output_structure.places, strict=True)
         ]
         return self.output_structure.pack(parts)
+
+    def _shapes(self, given: list[Shape]) -> list[Shape]:
+        """Return the shapes of the outputs, for inputs of these shapes."""
+        graph = self._graph("compute_output_shape")
+        for symbol, shape in zip(graph.inputs, given, strict=True):
+            self._fits(symbol, shape, self.name)
+        return graph.shapes(given)
 
     def ensure_built(self, input_shape: Any) -> None:
         """Check the shapes; a graph is always built."""

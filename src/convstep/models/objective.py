@@ -118,7 +118,7 @@ class Objective:
                 raise refusal("compile", fact, {what: dict(value)})
             return [value.get(name) for name in self.outputs]
         if count == 1 and what.endswith("metrics"):
-            return [value]
+            return [_leaves(value)]
         if isinstance(value, list | tuple):
             if len(value) != count:
                 raise refusal("compile", f"{what} has {len(value)} entries, but the model has {count} outputs", {what: value})
@@ -154,6 +154,13 @@ class Objective:
             number += 1
             free = f"{name}_{number}"
         return free
+
+
+def _leaves(value: Any) -> list[Any]:
+    """Return what lists of lists hold."""
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [] if value is None else [value]
 
 
 def _shape(array: Array) -> tuple[int, ...]:

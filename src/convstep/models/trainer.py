@@ -199,6 +199,7 @@ class Trainer(Layer):
                 if held_out is not None and (epoch + 1) % every == 0:
                     found = self._test(held_out, objective, hooks)
                     logs |= {f"val_{name}": value for name, value in found.items()}
+                logs = _sorted(logs)
                 hooks.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
@@ -251,17 +252,19 @@ class Trainer(Layer):
         *,
         return_dict: bool = False,
     ) -> Any:
-        """Take one step on one batch. As in Keras, the results are means since the last `reset_metrics`, `fit` or `evaluate`."""
+        """Take one step on one batch, and return the loss and the metrics that it had before."""
         data = batches_for("train_on_batch", x, y, sample_weight, batch_size=None, whole=True)
         data = data.weighted_by_class(class_weight) if class_weight else data
         objective = self._ready("train_on_batch", data)
+        objective.reset()
         self._train_step("train_on_batch", objective, data.first_batch())
         return self._reported(objective.logs(), return_dict=return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Arrays = None, *, return_dict: bool = False) -> Any:
-        """Return the results on one batch; as in Keras, they are means since the last `reset_metrics`, `fit` or `evaluate`."""
+        """Return the loss and the metrics of one batch."""
         data = batches_for("test_on_batch", x, y, sample_weight, batch_size=None, whole=True)
         objective = self._ready("test_on_batch", data)
+        objective.reset()
         self._test_step("test_on_batch", objective, data.first_batch())
         return self._reported(objective.logs(), return_dict=return_dict)
 
