@@ -69,6 +69,13 @@ class Axis:
         end = (out - 1) * self.stride + self.reach
         return replace(self, pad=(self.pad[0], max(end - self.pad[0] - self.size, 0)))
 
+    def bounded(self) -> Self:
+        """Return an axis of the same windows whose stride and dilation are no longer than itself, so that machine integers hold them.
+
+        Longer ones show in nothing: there is only one window then, or it has only one cell.
+        """
+        return replace(self, stride=min(self.stride, self.padded), dilation=min(self.dilation, self.padded))
+
     @classmethod
     def transposed(cls, padding: Padding, out: int, kernel: int, *, stride: int = 1, dilation: int = 1, extra: int | None = None) -> Self:
         """Return the axis of the convolution whose output has `out` cells: its `size` is the output of a transposed convolution.
@@ -113,8 +120,10 @@ class Axis:
 
     def covered(self, i: int, cells: slice) -> int:
         """Count the cells of window `i` that lie in this run of the padded axis."""
-        window = self.window(i)
-        return sum(cells.start <= cell < cells.stop for cell in range(window.start, window.stop, self.dilation))
+        start = i * self.stride
+        first = max(-((start - cells.start) // self.dilation), 0)
+        last = min((cells.stop - 1 - start) // self.dilation, self.kernel - 1)
+        return max(last - first + 1, 0)
 
     def tap(self, k: int) -> slice:
         """Return the cells that cell `k` of the window meets, one for each output."""
@@ -162,6 +171,10 @@ class Window2d:
     def tap(self, i: int, j: int) -> tuple[slice, slice]:
         """Return the cells that cell (i, j) of the window meets."""
         return self.height.tap(i), self.width.tap(j)
+
+    def bounded(self) -> Self:
+        """Return the same windows with strides and dilations that machine integers hold."""
+        return replace(self, height=self.height.bounded(), width=self.width.bounded())
 
     def windows(self) -> Iterator[tuple[int, int, tuple[slice, slice]]]:
         """Yield (h, w, cells) for every output, row by row."""

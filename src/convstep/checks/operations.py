@@ -58,12 +58,13 @@ def convolution(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, option
     if channels != groups * filters.shape[2]:
         fact = f"x has {counted(channels, 'channel')} but w expects {filters.shape[2]} (last axis of x, third axis of w)"
         if groups > 1:
-            fact = f"x has {counted(channels, 'channel')} but w expects {groups} groups of {filters.shape[2]} (third axis of w)"
+            fact = f"x has {counted(channels, 'channel')} but w expects {shown(groups)} groups of {filters.shape[2]} (third axis of w)"
         raise refusal(op, fact, given, _other_convention(images.shape, filters.shape))
     if filters.shape[3] % groups:
         raise refusal(op, f"the {filters.shape[3]} filters of w cannot be shared among {groups} groups", given)
     window = _window(op, images.shape, filters.shape[:2], options, given)
     dtype = result_type(*(item for item in (images, filters, bias) if item is not None))
+    fits_memory(op, "the padded x", (images.shape[0], *window.padded, channels), accumulator(dtype), given)
     fits_memory(op, "y", (images.shape[0], *window.out, filters.shape[3]), accumulator(dtype), given)
     return _cast(op, Convolution(images, filters, bias, window, groups, dtype))
 
@@ -90,13 +91,14 @@ def transposed(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, options
     ]
     for i, axis in enumerate(axes):
         if axis.size < 1:
-            raise refusal(op, f"nothing is left: the padding of {axis.pad[0]} and {axis.pad[1]} takes all {('rows', 'columns')[i]}", given)
+            taken = f"the padding of {shown(axis.pad[0])} and {shown(axis.pad[1])} takes all {('rows', 'columns')[i]}"
+            raise refusal(op, f"nothing is left: {taken}", {**given, "padding": options["padding"]})
         if axis.out != images.shape[1 + i]:
-            fact = f"output_padding must be smaller than the stride, {axis.stride}, not {extras[i]}"
+            fact = f"output_padding must be smaller than the stride, {shown(axis.stride)}, not {shown(extras[i])}"
             raise refusal(op, fact, {"output_padding": extra, "strides": strides})
     dtype = result_type(*(item for item in (images, filters, bias) if item is not None))
-    window = Window2d(*axes)
-    fits_memory(op, "y", (images.shape[0], window.height.size, window.width.size, filters.shape[2]), accumulator(dtype), given)
+    window = Window2d(*axes).bounded()
+    fits_memory(op, "y with its padding", (images.shape[0], *window.padded, filters.shape[2]), accumulator(dtype), given)
     return _cast(op, Convolution(images, filters, bias, window, 1, dtype))
 
 
@@ -116,16 +118,19 @@ def pooling(op: str, x: ArrayLike, pool_size: Any, options: Given) -> Pooling:
     window = explicit = _window(op, images.shape, size, {"dilation_rate": 1, **options, "strides": strides}, given)
     for axis in (window.height, window.width):
         if max(axis.pad) >= axis.reach:
-            fact = f"padding must be smaller than the window, {axis.reach}, not {shown(max(axis.pad))}: a window needs a cell of x"
+            fact = f"padding must be smaller than the window, {shown(axis.reach)}, not {shown(max(axis.pad))}: a window needs a cell of x"
             raise refusal(op, fact, {**given, "padding": options["padding"]})
     if flag(op, "ceil_mode", options["ceil_mode"]):
         window = Window2d(window.height.rounded_up(), window.width.rounded_up())
     dtype = result_type(images)
+    fits_memory(op, "the padded x", (images.shape[0], *window.padded, images.shape[3]), accumulator(dtype), given)
     fits_memory(op, "y", (images.shape[0], *window.out, images.shape[3]), accumulator(dtype), given)
-    pooled = Pooling(cast(op, images, accumulator(dtype), given), window, dtype)
+    pooled = Pooling(cast(op, "x", images, accumulator(dtype), given), window, dtype)
     if "count_include_pad" not in options:
         return pooled
     with_pads = flag(op, "count_include_pad", options["count_include_pad"])
+    if window.pad == ((0, 0), (0, 0)):
+        return replace(pooled, counts=np.asarray(size[0] * size[1], pooled.x.dtype))
     rows, columns = (
         [axis.covered(i, slice(0, bounds.padded) if with_pads else bounds.interior) for i in range(axis.out)]
         for axis, bounds in ((window.height, explicit.height), (window.width, explicit.width))
@@ -140,12 +145,12 @@ def pooling_gradient(op: str, dy: ArrayLike, x: ArrayLike, pool_size: Any, optio
     dz = gradient(op, "dy", dy, "y", (m, *forward.window.out, channels))
     dtype = np.result_type(forward.dtype, result_type(dz))
     given = {"dy": dz, "x": forward.x}
-    dz, images = (cast(op, item, accumulator(dtype), given) for item in given.values())
+    dz, images = (cast(op, name, item, accumulator(dtype), given) for name, item in given.items())
     return dz, replace(forward, x=images, dtype=dtype)
 
 
-def dense(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None) -> Convolution:
-    """Check the arguments of `dense` and lay them out as a convolution of single pixels."""
+def dense(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None) -> tuple[tuple[int, ...], Convolution]:
+    """Check the arguments of `dense`; return the shape of x, and the layout as a convolution of single pixels."""
     rows, weights = numbers(op, "x", x), array(op, "w", w, ("channels", "units"))
     given: dict[str, object] = {"x": rows, "w": weights}
     if rows.ndim == 0 or rows.shape[-1] != weights.shape[0]:
@@ -153,15 +158,18 @@ def dense(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None) -> Convoluti
         raise refusal(op, f"x has {size} features but w expects {weights.shape[0]} (last axis of x, first axis of w)", given)
     bias = _bias(op, b, weights.shape[1], given)
     dtype = result_type(*(item for item in (rows, weights, bias) if item is not None))
+    fits_memory(op, "y", (*rows.shape[:-1], weights.shape[1]), accumulator(dtype), given)
     window = Window2d(Axis(1, 1), Axis(1, 1))
-    return _cast(op, Convolution(rows.reshape(-1, 1, 1, rows.shape[-1]), weights[None, None], bias, window, 1, dtype))
+    pixels = rows.reshape(-1, 1, 1, rows.shape[-1])
+    return rows.shape, _cast(op, Convolution(pixels, weights[None, None], bias, window, 1, dtype))
 
 
-def dense_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Array, Convolution]:
-    """Check the arguments of `dense_backward`."""
-    forward = dense(op, x, w, None)
-    dz = gradient(op, "dy", dy, "y", (*np.shape(x)[:-1], forward.w.shape[3]))
-    return _with_gradient(op, dz.reshape(-1, 1, 1, forward.w.shape[3]), (forward.x.shape[0], 1, 1, forward.w.shape[3]), forward)
+def dense_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[tuple[int, ...], Array, Convolution]:
+    """Check the arguments of `dense_backward`; return the shape of x too."""
+    shape, forward = dense(op, x, w, None)
+    units = forward.w.shape[3]
+    dz = gradient(op, "dy", dy, "y", (*shape[:-1], units))
+    return shape, *_with_gradient(op, dz.reshape(-1, 1, 1, units), (forward.x.shape[0], 1, 1, units), forward)
 
 
 # --- options ---
@@ -169,10 +177,11 @@ def dense_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[
 
 def pair(op: str, name: str, value: Any, least: int) -> tuple[int, int]:
     """Return a whole number twice, or a pair of them."""
-    if isinstance(value, tuple | list):
-        if len(value) != len(("rows", "columns")):
-            raise refusal(op, f"{name} must be a whole number or a pair, not {len(value)} values", {name: value}, kind=ArgumentTypeError)
-        return whole(op, f"{name}[0]", value[0], least), whole(op, f"{name}[1]", value[1], least)
+    items = _items(value)
+    if items is not None:
+        if len(items) != len(("rows", "columns")):
+            raise refusal(op, f"{name} must be a whole number or a pair, not {len(items)} values", {name: value}, kind=ArgumentTypeError)
+        return whole(op, f"{name}[0]", items[0], least), whole(op, f"{name}[1]", items[1], least)
     number = whole(op, name, value, least)
     return number, number
 
@@ -187,19 +196,26 @@ def paddings(op: str, value: Any) -> Paddings:
     if text is not None:
         fact = f'padding must be "valid", "same", a whole number, a pair or two pairs, not {shown(value)}'
         raise refusal(op, fact, {"padding": value})
-    if isinstance(value, tuple | list) and any(isinstance(item, tuple | list) for item in value):
-        if len(value) != len(("rows", "columns")):
-            raise refusal(op, f"padding must be two pairs, not {len(value)}", {"padding": value}, kind=ArgumentTypeError)
-        rows, columns = (pair(op, f"padding[{i}]", item, 0) for i, item in enumerate(value))
+    items = _items(value) or ()
+    if any(_items(item) is not None for item in items):
+        if len(items) != len(("rows", "columns")):
+            raise refusal(op, f"padding must be two pairs, not {len(items)}", {"padding": value}, kind=ArgumentTypeError)
+        rows, columns = (pair(op, f"padding[{i}]", item, 0) for i, item in enumerate(items))
         return rows, columns
     return pair(op, "padding", value, 0)
 
 
 def flag(op: str, name: str, value: Any) -> bool:
     """Return True or False."""
-    if not isinstance(value, bool | np.bool):
+    if not issubclass(type(value), bool | np.bool):
         raise refusal(op, f"{name} must be True or False, not {shown(value)}", {name: value}, kind=ArgumentTypeError)
     return bool(value)
+
+
+def _items(value: Any) -> tuple[Any, ...] | None:
+    """Return what a tuple or a list holds, whatever its class makes of that, and None for anything else."""
+    kind = next((kind for kind in (tuple, list) if issubclass(type(value), kind)), None)
+    return None if kind is None else tuple(kind.__iter__(value))
 
 
 # --- parts ---
@@ -231,9 +247,10 @@ def _window(op: str, images: tuple[int, ...], kernel: tuple[int, ...], options: 
     axes = [Axis.padded_by(pads[i], images[1 + i], kernel[i], stride=strides[i], dilation=dilations[i]) for i in range(2)]
     for axis, name in zip(axes, ("row", "column"), strict=True):
         if axis.out < 1:
-            padded = counted(axis.padded, name) + (f" with its padding of {axis.pad[0]} and {axis.pad[1]}" if any(axis.pad) else "")
-            raise refusal(op, f"the window does not fit: it reaches over {counted(axis.reach, name)}, but x has {padded}", given)
-    return Window2d(*axes)
+            pads = f" with its padding of {shown(axis.pad[0])} and {shown(axis.pad[1])}" if any(axis.pad) else ""
+            fact = f"it reaches over {counted(axis.reach, name)}, but x has {counted(axis.padded, name)}{pads}"
+            raise refusal(op, f"the window does not fit: {fact}", given)
+    return Window2d(*axes).bounded()
 
 
 def _other_convention(images: tuple[int, ...], filters: tuple[int, ...]) -> str:
@@ -247,10 +264,10 @@ def _other_convention(images: tuple[int, ...], filters: tuple[int, ...]) -> str:
 def _with_gradient(op: str, dy: ArrayLike, shape: tuple[int, ...], forward: Convolution) -> tuple[Array, Convolution]:
     dz = gradient(op, "dy", dy, "y", shape)
     dtype = np.result_type(forward.dtype, result_type(dz))
-    return cast(op, dz, accumulator(dtype), {"dy": dz}), _cast(op, replace(forward, dtype=dtype))
+    return cast(op, "dy", dz, accumulator(dtype), {"dy": dz}), _cast(op, replace(forward, dtype=dtype))
 
 
 def _cast(op: str, given: Convolution) -> Convolution:
     compute, arrays = accumulator(given.dtype), {"x": given.x, "w": given.w}
-    bias = None if given.b is None else cast(op, given.b, compute, arrays)
-    return replace(given, x=cast(op, given.x, compute, arrays), w=cast(op, given.w, compute, arrays), b=bias)
+    bias = None if given.b is None else cast(op, "b", given.b, compute, arrays)
+    return replace(given, x=cast(op, "x", given.x, compute, arrays), w=cast(op, "w", given.w, compute, arrays), b=bias)

@@ -207,9 +207,9 @@ def dense(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Array:
     ArgumentTypeError
         If an array does not hold real numbers.
     """
-    given = doors.dense("dense", x, w, b)
+    shape, given = doors.dense("dense", x, w, b)
     y = current_engine().correlate(given.x, given.w, given.b, given.window, 1)
-    return y.reshape(*np.shape(x)[:-1], given.w.shape[3]).astype(given.dtype, copy=False)
+    return y.reshape(*shape[:-1], given.w.shape[3]).astype(given.dtype, copy=False)
 
 
 @public
@@ -234,9 +234,9 @@ def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Array, Ar
     ShapeError, ArgumentTypeError
         As `dense`, and if dy does not have the shape of its output.
     """
-    dz, given = doors.dense_gradient("dense_backward", dy, x, w)
+    shape, dz, given = doors.dense_gradient("dense_backward", dy, x, w)
     engine = current_engine()
-    dx = engine.correlate_to_x(dz, given.w, given.window, 1).reshape(np.shape(x))
+    dx = engine.correlate_to_x(dz, given.w, given.window, 1).reshape(shape)
     dw = engine.correlate_to_w(dz, given.x, given.window, 1)[0, 0]
     return _typed(given.dtype, dx, dw, dz.sum(axis=(0, 1, 2)))
 

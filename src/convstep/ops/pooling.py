@@ -79,10 +79,10 @@ def max_pool2d_backward(
     ShapeError, ArgumentTypeError
         As `max_pool2d`, and if dy does not have the shape of its output.
     """
-    one_of("max_pool2d_backward", "ties", ties, ("first", "all"))
+    winners: Ties = "all" if one_of("max_pool2d_backward", "ties", ties, ("first", "all")) == "all" else "first"
     options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "ceil_mode": ceil_mode}
     dz, given = doors.pooling_gradient("max_pool2d_backward", dy, x, pool_size, options)
-    return current_engine().max_pool_to_x(dz, given.x, given.window, ties).astype(given.dtype, copy=False)
+    return current_engine().max_pool_to_x(dz, given.x, given.window, winners).astype(given.dtype, copy=False)
 
 
 @public
