@@ -121,8 +121,8 @@ class Axis:
     def covered(self, i: int, cells: slice) -> int:
         """Count the cells of window `i` that lie in this run of the padded axis."""
         start = i * self.stride
-        first = max(-((start - cells.start) // self.dilation), 0)
-        last = min((cells.stop - 1 - start) // self.dilation, self.kernel - 1)
+        first: int = max(-((start - cells.start) // self.dilation), 0)
+        last: int = min((cells.stop - 1 - start) // self.dilation, self.kernel - 1)
         return max(last - first + 1, 0)
 
     def tap(self, k: int) -> slice:

@@ -247,8 +247,8 @@ def _window(op: str, images: tuple[int, ...], kernel: tuple[int, ...], options: 
     axes = [Axis.padded_by(pads[i], images[1 + i], kernel[i], stride=strides[i], dilation=dilations[i]) for i in range(2)]
     for axis, name in zip(axes, ("row", "column"), strict=True):
         if axis.out < 1:
-            pads = f" with its padding of {shown(axis.pad[0])} and {shown(axis.pad[1])}" if any(axis.pad) else ""
-            fact = f"it reaches over {counted(axis.reach, name)}, but x has {counted(axis.padded, name)}{pads}"
+            zeros = f" with its padding of {shown(axis.pad[0])} and {shown(axis.pad[1])}" if any(axis.pad) else ""
+            fact = f"it reaches over {counted(axis.reach, name)}, but x has {counted(axis.padded, name)}{zeros}"
             raise refusal(op, f"the window does not fit: {fact}", given)
     return Window2d(*axes).bounded()
 
