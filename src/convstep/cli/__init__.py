@@ -1,0 +1,73 @@
+"""The command `convstep`: one small parser and one thin function for each thing that it does.
+
+One rule: data go to stdout, messages to stderr. Exit codes: 0 done, 1 a check failed, 2 usage, 3 an extra or data are missing,
+130 interrupted.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from convstep import __version__
+from convstep.cli.demo import FIGURE_SUFFIXES, add_demo
+from convstep.cli.terminal import FAILED, INTERRUPTED, MISSING, UsageError, close_stdout, complain, open_streams
+from convstep.cli.training import add_evaluate, add_predict, add_summary, add_train
+from convstep.errors import ConvStepError, DataUnavailableError, MissingExtraError
+
+__all__ = ["FIGURE_SUFFIXES", "argument_parser", "main"]
+
+EXTRAS = {"matplotlib": "plot"}  # module: the extra that brings it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    open_streams()
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        close_stdout()
+        return 0
+    except OSError as error:
+        close_stdout()
+        return complain(f"convstep: {error.strerror}", FAILED)
+    except KeyboardInterrupt as stop:
+        return complain(f"convstep: {str(stop) or 'interrupted'}", INTERRUPTED)
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="convstep",
+        description="Convolutional networks that can be read, checked, seen and run.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"convstep {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (add_demo, add_train, add_evaluate, add_predict, add_summary):
+        add(commands)
+    return parser
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    options = argument_parser().parse_args(argv)
+    try:
+        options.command(options)
+    except UsageError as error:
+        _refuse(options.parser, error)
+    except (MissingExtraError, DataUnavailableError) as error:
+        return complain(f"{options.parser.prog}: {error}", MISSING)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        return complain(f"{options.parser.prog}: {error}", MISSING)
+    except ConvStepError as error:
+        return complain(f"{options.parser.prog}: {error}", FAILED)
+    return 0
+
+
+def _refuse(parser: argparse.ArgumentParser, error: UsageError) -> NoReturn:
+    parser.error(str(error))

@@ -1,0 +1,89 @@
+"""What a trained network says: about the test images of its run, or about image files. One rule: the folder says how they are prepared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convstep.checks import Array
+from convstep.data import read_image
+from convstep.engines import use_engine
+from convstep.errors import DataError
+from convstep.ops import activations
+from convstep.runs.folder import Journal, Verdict, load, same_images
+from convstep.runs.photograph import read_digit
+from convstep.runs.sets import scaled
+from convstep.runs.training import judge
+
+__all__ = ["Prediction", "evaluate", "predict"]
+
+PHOTOGRAPHED = ("digits", "mnist")  # sets whose images were made as `photograph` makes them
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says about an image: the most probable class, and how probable each class is."""
+
+    image: str
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+def evaluate(path: Path) -> tuple[Verdict, Journal]:
+    """Judge the model of a run by the test images of the run, again.
+
+    Raises
+    ------
+    DataError
+        If there is no run, it is damaged, or its images are others by now.
+    """
+    model, journal = load(path)
+    sets = same_images(path, journal, "evaluate", ("test",))
+    if not model.compiled:
+        raise DataError(f"evaluate: the loss of the run could not be saved, so it is not known\n  given {path}")
+    return judge(model, sets, journal.settings), journal
+
+
+def predict(path: Path, images: Sequence[Path]) -> list[Prediction]:
+    """Say which class each image shows.
+
+    Images for a network of digits are prepared as MNIST's were (see `convstep.runs.photograph`); all others are scaled to the size that
+    the network takes.
+
+    Raises
+    ------
+    DataError
+        If there is no run, it is damaged, or an image cannot be read.
+    MissingExtraError
+        pillow is not installed, which the extra ``data`` brings.
+    """
+    model, journal = load(path)
+    x = np.stack([_prepared(image, journal) for image in images])
+    with use_engine(journal.settings.engine):
+        shares = _probabilities(model, np.asarray(model.predict(scaled(x), verbose=0)))
+    classes = journal.data["classes"]
+    return [_told(str(image), row, classes) for image, row in zip(images, shares, strict=True)]
+
+
+def _prepared(image: Path, journal: Journal) -> Array:
+    if journal.settings.data in PHOTOGRAPHED:
+        return read_digit(image)
+    height, width, channels = journal.data["image_shape"]
+    return read_image(image, size=(height, width), color="gray" if channels == 1 else "rgb")
+
+
+def _probabilities(model: Any, outputs: Array) -> Array:
+    """Return a row of probabilities for each image, whatever the network ends in."""
+    from_logits = bool(getattr(model.loss, "from_logits", False))
+    if outputs.shape[-1] == 1:
+        yes = activations.sigmoid(outputs) if from_logits else outputs
+        return np.concatenate([1 - yes, yes], axis=-1)
+    return activations.softmax(outputs) if from_logits else outputs
+
+
+def _told(image: str, row: Array, classes: Sequence[str]) -> Prediction:
+    best = int(row.argmax())
+    return Prediction(image, classes[best], float(row[best]), {name: float(share) for name, share in zip(classes, row, strict=True)})
