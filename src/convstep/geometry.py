@@ -81,16 +81,17 @@ class Axis:
         """Return the axis of the convolution whose output has `out` cells: its `size` is the output of a transposed convolution.
 
         "same" makes size = out * stride and "valid" the largest size, as Keras has them; with explicit padding the size is the smallest
-        one. `extra` (Keras's and PyTorch's `output_padding`) adds cells to the smallest size instead.
+        one. `extra` (Keras's and PyTorch's `output_padding`, < stride) adds cells to the smallest size instead.
         """
         reach = cls(1, kernel, stride, dilation).reach
         smallest = (out - 1) * stride + reach
-        if padding == "same" and extra is None:
-            return cls.padded_by("same", out * stride, kernel, stride=stride, dilation=dilation)
-        if padding == "valid" and extra is None:
-            return cls((out - 1) * stride + max(reach, stride), kernel, stride, dilation)
-        pads = {"same": (reach // 2, reach // 2), "valid": (0, 0)}.get(padding) if isinstance(padding, str) else padding
-        before, after = pads if isinstance(pads, tuple) else (pads or 0, pads or 0)
+        if padding == "same":
+            size = out * stride if extra is None else (out - 1) * stride + reach % 2 + extra
+            total = max(smallest - size, 0)
+            return cls(size, kernel, stride, dilation, (total // 2, total - total // 2))
+        if padding == "valid":
+            return cls(smallest + (max(stride - reach, 0) if extra is None else extra), kernel, stride, dilation)
+        before, after = padding if isinstance(padding, tuple) else (padding, padding)
         return cls(smallest - before - after + (extra or 0), kernel, stride, dilation, (before, after))
 
     @property

@@ -89,13 +89,13 @@ def transposed(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, options
         Axis.transposed(pads[i], images.shape[1 + i], filters.shape[i], stride=strides[i], dilation=dilations[i], extra=extras[i])
         for i in range(2)
     ]
-    for i, axis in enumerate(axes):
-        if axis.size < 1:
-            taken = f"the padding of {shown(axis.pad[0])} and {shown(axis.pad[1])} takes all {('rows', 'columns')[i]}"
-            raise refusal(op, f"nothing is left: {taken}", {**given, "padding": options["padding"]})
-        if axis.out != images.shape[1 + i]:
-            fact = f"output_padding must be smaller than the stride, {shown(axis.stride)}, not {shown(extras[i])}"
+    for axis, more, name in zip(axes, extras, ("rows", "columns"), strict=True):
+        if more is not None and more >= axis.stride:
+            fact = f"output_padding must be smaller than the stride, {shown(axis.stride)}, not {shown(more)}"
             raise refusal(op, fact, {"output_padding": extra, "strides": strides})
+        if axis.size < 1:
+            taken = f"the padding of {shown(axis.pad[0])} and {shown(axis.pad[1])} takes all {name}"
+            raise refusal(op, f"nothing is left: {taken}", {**given, "padding": options["padding"]})
     dtype = result_type(*(item for item in (images, filters, bias) if item is not None))
     window = Window2d(*axes).bounded()
     fits_memory(op, "y with its padding", (images.shape[0], *window.padded, filters.shape[2]), accumulator(dtype), given)

@@ -120,8 +120,9 @@ def conv2d_transpose(
     strides, dilation_rate, padding
         Those of the convolution that this one transposes, as in `conv2d`: padding cuts cells off the output.
     output_padding : int or (int, int), optional
-        Rows and columns more than the smallest output, < strides. Without it, "same" gives size * stride cells, "valid"
-        (size - 1) * stride + max(rows, stride), and explicit padding the smallest output.
+        Rows and columns more than the smallest output, < strides; "same" counts from (size - 1) * stride + reach % 2, as Keras does.
+        Without it, "same" gives size * stride cells, "valid" (size - 1) * stride + max(reach, stride), and explicit padding the
+        smallest output: (size - 1) * stride + reach - padding, where a window reaches over (rows - 1) * dilation_rate + 1 cells.
 
     Returns
     -------
