@@ -228,7 +228,7 @@ def _size(image: Array) -> str:
 
 def half_blocks(image: Array) -> str:
     """Draw an image as text, one character for two rows: what is above 0.5 is ink."""
-    ink = np.pad(image > 0.5, ((0, image.shape[0] % 2), (0, 0)))  # noqa: PLR2004
+    ink = np.pad(image > 0.5, ((0, image.shape[0] % 2), (0, 0)))
     pairs = zip(ink[0::2], ink[1::2], strict=True)
     return "\n".join("".join(" ▄▀█"[2 * above + below] for above, below in zip(*pair, strict=True)) for pair in pairs)
 

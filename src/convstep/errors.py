@@ -27,5 +27,5 @@ class ArgumentTypeError(ConvStepError, TypeError):
     """An argument of a kind that the operation cannot take: text for an array, 2.5 for a whole number."""
 
 
-class OutOfMemoryError(ConvStepError, MemoryError):
-    """The machine refused the memory that a legal request would take."""
+class OutOfMemoryError(ShapeError, MemoryError):
+    """A legal size for which the machine refused the memory."""

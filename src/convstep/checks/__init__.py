@@ -3,6 +3,7 @@
 `assignment` holds the doors of the eight functions, `operations` those of `convstep.ops`; both are made of `values` and `words`.
 """
 
+from convstep.checks.boundary import public
 from convstep.checks.values import (
     Array,
     DType,
@@ -14,7 +15,6 @@ from convstep.checks.values import (
     numbers,
     one_of,
     options,
-    public,
     result_type,
     whole,
     word,

@@ -82,9 +82,9 @@ def convolution(op: str, A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparamet
     """Check the arguments of `conv_forward`; `where` says where they are found, if not in the call itself."""
     a, w, bias = array(op, f"A_prev{where}", A_prev, IMAGES_PREV), array(op, f"W{where}", W, FILTERS), numbers(op, f"b{where}", b)
     given = {"A_prev": a, "W": w, "b": bias, "hparameters": hparameters}
-    values = options(op, hparameters, ("stride", "pad"))
-    stride, pad = whole(op, 'hparameters["stride"]', values["stride"], 1), _pad(op, values["pad"])
-    _filters_fit_images(op, a.shape, w.shape, given)
+    values = options(op, hparameters, ("stride", "pad"), where=where)
+    stride, pad = whole(op, f'hparameters["stride"]{where}', values["stride"], 1), _pad(op, f'hparameters["pad"]{where}', values["pad"])
+    _filters_fit_images(op, a.shape, w.shape, given, where)
     n_C = w.shape[3]
     if bias.shape != (1, 1, 1, n_C):
         advice = f"np.reshape(b, (1, 1, 1, {n_C}))" if bias.size == n_C else ""
@@ -112,8 +112,8 @@ def convolution_gradient(op: str, dZ: ArrayLike, cache: Sequence[Any]) -> tuple[
 def pooling(op: str, A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str, *, where: str = "") -> Pooling:
     """Check the arguments of `pool_forward`; `where` says where they are found, if not in the call itself."""
     a = array(op, f"A_prev{where}", A_prev, IMAGES_PREV)
-    values = options(op, hparameters, ("f", "stride"))
-    f, stride = (whole(op, f'hparameters["{key}"]', values[key], 1) for key in ("f", "stride"))
+    values = options(op, hparameters, ("f", "stride"), where=where)
+    f, stride = (whole(op, f'hparameters["{key}"]{where}', values[key], 1) for key in ("f", "stride"))
     mode = one_of(op, "mode", mode, MODES)
     given = {"A_prev": a, "hparameters": hparameters}
     window = sliding_window(op, a.shape[1:3], (f, f), stride, 0, given)
@@ -145,7 +145,7 @@ def share(op: str, dz: ArrayLike, shape: Sequence[int]) -> tuple[Array, tuple[in
     if value.shape != ():
         raise refusal(op, f"dz must be one number, not an array of shape {value.shape}", {"dz": value})
     sizes = _sequence(shape)
-    if sizes is None or len(sizes) != len(("n_H", "n_W")):
+    if sizes is None or len(sizes) != 2:
         fact = f"shape must be a pair of whole numbers (n_H, n_W), not {shown(shape)}"
         raise refusal(op, fact, {"shape": shape}, kind=ArgumentTypeError)
     n_H, n_W = (whole(op, f"shape[{axis}]", size, 1) for axis, size in enumerate(sizes))
@@ -167,19 +167,18 @@ def sliding_window(op: str, sizes: tuple[int, ...], kernel: tuple[int, ...], str
     return window
 
 
-def _pad(op: str, value: object) -> Padding:
+def _pad(op: str, name: str, value: object) -> Padding:
     """Return the padding of a convolution: a whole number, or "same"."""
-    name = 'hparameters["pad"]'
     text = word(value)
     if text == "same":
         return "same"
     if text is not None:
-        meant = ' (did you mean "same"?)' if text.strip().lower() == "same" else ""
+        meant = {"same": ' (did you mean "same"?)', "valid": " (did you mean 0?)"}.get(text.strip().lower(), "")
         raise refusal(op, f'{name} must be a whole number >= 0 or "same", not {shown(value)}{meant}', {name: value})
     return whole(op, name, value, 0, other=' or "same"')
 
 
-def _filters_fit_images(op: str, images: tuple[int, ...], filters: tuple[int, ...], given: Given) -> None:
+def _filters_fit_images(op: str, images: tuple[int, ...], filters: tuple[int, ...], given: Given, where: str) -> None:
     """Refuse filters that are not square or have other channels than the images, and name the convention that they look like."""
     channels = images[3]
     as_in_torch = filters[2] == filters[3] and filters[1] in {channels, images[1]}
@@ -189,10 +188,10 @@ def _filters_fit_images(op: str, images: tuple[int, ...], filters: tuple[int, ..
     elif images[1] == filters[2]:
         advice = "np.transpose(A_prev, (0, 2, 3, 1)), if A_prev has its channels first (m, n_C, n_H, n_W)"
     if filters[0] != filters[1]:
-        fact = f"W must be square, but its first two axes are {filters[0]} and {filters[1]}"
+        fact = f"W{where} must be square, but its first two axes are {filters[0]} and {filters[1]}"
         raise refusal(op, fact, given, advice if as_in_torch else "")
     if filters[2] != channels:
-        fact = f"A_prev has {counted(channels, 'channel')} but W expects {filters[2]} (last axis of A_prev, third axis of W)"
+        fact = f"A_prev{where} has {counted(channels, 'channel')} but W expects {filters[2]} (last axis of A_prev, third axis of W)"
         raise refusal(op, fact, given, advice)
 
 
@@ -200,7 +199,7 @@ def _cache(op: str, cache: Sequence[Any], maker: str) -> Sequence[Any]:
     """Return the parts of the cache that `maker` returned."""
     names = CACHES[maker]
     parts = _sequence(cache)
-    pair = parts is not None and len(parts) == len(("output", "cache")) and _looks_like_cache(parts[1], maker)
+    pair = parts is not None and len(parts) == 2 and _looks_like_cache(parts[1], maker)
     if parts is not None and len(parts) == len(names) and not pair:
         return parts
     what = shown(cache)

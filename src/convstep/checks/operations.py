@@ -179,7 +179,7 @@ def pair(op: str, name: str, value: Any, least: int) -> tuple[int, int]:
     """Return a whole number twice, or a pair of them."""
     items = _items(value)
     if items is not None:
-        if len(items) != len(("rows", "columns")):
+        if len(items) != 2:
             raise refusal(op, f"{name} must be a whole number or a pair, not {len(items)} values", {name: value}, kind=ArgumentTypeError)
         return whole(op, f"{name}[0]", items[0], least), whole(op, f"{name}[1]", items[1], least)
     number = whole(op, name, value, least)
@@ -198,7 +198,7 @@ def paddings(op: str, value: Any) -> Paddings:
         raise refusal(op, fact, {"padding": value})
     items = _items(value) or ()
     if any(_items(item) is not None for item in items):
-        if len(items) != len(("rows", "columns")):
+        if len(items) != 2:
             raise refusal(op, f"padding must be two pairs, not {len(items)}", {"padding": value}, kind=ArgumentTypeError)
         rows, columns = (pair(op, f"padding[{i}]", item, 0) for i, item in enumerate(items))
         return rows, columns

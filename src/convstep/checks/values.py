@@ -1,49 +1,31 @@
 """Single arguments become arrays of real numbers, whole numbers and words, or an error that explains."""
 
-import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convstep.checks.words import counted, refusal, shown, told
-from convstep.errors import ArgumentTypeError, OutOfMemoryError, ShapeError
+from convstep.checks.words import counted, refusal, shown
+from convstep.errors import ArgumentTypeError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
 DType: TypeAlias = np.dtype[Any]
 Given: TypeAlias = Mapping[str, object]
-P = ParamSpec("P")
-R = TypeVar("R")
 
 ADDRESS_SPACE = 2**47  # bytes that one process can address on today's 64-bit machines
+SYNONYMS = {"mean": "average", "kernel_size": "f", "pool_size": "f", "filter_size": "f"}
 KINDS = {
     "U": "text",
     "T": "text",
     "S": "bytes",
-    "O": "objects (whole numbers beyond 64 bits are objects, too)",
+    "O": "objects",
     "c": "complex numbers",
     "M": "dates",
     "m": "spans of time",
 }
-
-
-def public(function: Callable[P, R]) -> Callable[P, R]:
-    """Let NaN and infinity flow as IEEE 754 has them, without warnings, and say which operation ran out of memory."""
-
-    @functools.wraps(function)
-    def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
-        with np.errstate(all="ignore"):
-            try:
-                return function(*arguments, **keywords)
-            except MemoryError as error:
-                given = ", ".join(filter(None, (told(arguments), told(keywords))))
-                message = f"{function.__name__}: the machine has too little memory for this size\n  given {given}"
-                raise OutOfMemoryError(message) from error
-
-    return checked
 
 
 # --- arrays and their types ---
@@ -62,20 +44,30 @@ def array(op: str, name: str, value: ArrayLike, axes: tuple[str, ...]) -> Array:
 
 def numbers(op: str, name: str, value: ArrayLike) -> Array:
     """Return `value` as an array of real numbers in the machine's own byte order."""
-    if issubclass(type(value), np.ma.MaskedArray) and np.ma.is_masked(value):
-        fact = f"{name} has {counted(int(np.ma.getmaskarray(np.ma.asarray(value)).sum()), 'masked cell')} to fill first"
-        advice = f"np.ma.filled({name.split(maxsplit=1)[0]}, 0)"  # "W in the cache" is W
-        raise refusal(op, fact, {name: np.asarray(value)}, advice, ArgumentTypeError)
     try:
         read = np.asarray(value)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - whatever a stranger's __array__ raises, the fact for the caller is this one
         raise refusal(op, f"{name} cannot be read as an array of numbers", {name: value}, kind=ArgumentTypeError) from None
+    if masked := _masked(value):
+        fact = f"{name} has {counted(masked, 'masked cell')} to fill first"
+        raise refusal(op, fact, {name: read}, f"np.ma.filled({name.partition(' ')[0]}, 0)", ArgumentTypeError)
     if read.dtype.kind not in "buif":
-        fact = f"{name} must hold real numbers, not {KINDS.get(read.dtype.kind, 'records')}"
-        raise refusal(op, fact, {name: value}, kind=ArgumentTypeError)
+        held = (
+            shown(value)
+            if read.ndim == 0 and read.dtype.kind == "O"
+            else KINDS.get(read.dtype.kind, read.dtype.name if read.dtype.names is None else "records")
+        )
+        raise refusal(op, f"{name} must hold real numbers, not {held}", {name: value}, kind=ArgumentTypeError)
     return read.astype(read.dtype.newbyteorder("="), copy=False)
+
+
+def _masked(value: object) -> int:
+    """Count the masked cells of an array, or of the arrays in a list."""
+    if type(value) in {list, tuple}:
+        return sum(map(_masked, value))  # type: ignore[call-overload]
+    return int(np.ma.getmaskarray(np.ma.asarray(value)).sum()) if issubclass(type(value), np.ma.MaskedArray) else 0
 
 
 def result_type(*arrays: Array) -> DType:
@@ -106,8 +98,8 @@ def gradient(op: str, name: str, value: ArrayLike, output: str, shape: tuple[int
 def fits_memory(op: str, name: str, shape: tuple[int, ...], dtype: DType, given: Given) -> None:
     """Refuse an array that no address space could hold, before anything is allocated."""
     size = math.prod(max(cells, 1) for cells in shape) * dtype.itemsize
-    if size > ADDRESS_SPACE:
-        fact = f"{name} would take {shown(size)} bytes, more than the {ADDRESS_SPACE} that one process can address"
+    if size >= ADDRESS_SPACE:
+        fact = f"{name} would take {shown(size)} bytes, and one process can address less than {ADDRESS_SPACE}"
         raise refusal(op, fact, given)
 
 
@@ -137,29 +129,36 @@ def one_of(op: str, name: str, value: object, allowed: Sequence[str]) -> str:
     if text is not None and text in allowed:
         return text
     words = " or ".join(f'"{one}"' for one in allowed)
-    near = [one for one in allowed if text and one.startswith(text.strip().lower()[:2])]
+    near = [one for one in allowed if text and (one.startswith(text.strip().lower()[:2]) or SYNONYMS.get(text.lower()) == one)]
     fact = f"{name} must be {words}, not {shown(value)}" + "".join(f' (did you mean "{one}"?)' for one in near[:1])
     raise refusal(op, fact, {name: value}, kind=ArgumentTypeError if text is None else ShapeError)
 
 
-def options(op: str, hparameters: object, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Return the hyperparameters as a dict with exactly these keys."""
+def options(op: str, hparameters: object, keys: tuple[str, ...], *, where: str = "") -> dict[str, Any]:
+    """Return the hyperparameters as a dict with exactly these keys; `where` says where they are found, if not in the call itself."""
     known = " and ".join(f'"{key}"' for key in keys)
-    given = {"hparameters": hparameters}
+    given, name = {"hparameters": hparameters}, f"hparameters{where}"
     if not issubclass(type(hparameters), Mapping):
-        raise refusal(op, f"hparameters must be a mapping with the keys {known}", given, kind=ArgumentTypeError)
+        raise refusal(op, f"{name} must be a mapping with the keys {known}", given, kind=ArgumentTypeError)
     try:
         values = dict(hparameters)  # type: ignore[call-overload]
     except Exception:  # noqa: BLE001 - a stranger's mapping may raise anything
-        raise refusal(op, "hparameters cannot be read as a mapping", given, kind=ArgumentTypeError) from None
+        raise refusal(op, f"{name} cannot be read as a mapping", given, kind=ArgumentTypeError) from None
     named = {word(key): value for key, value in values.items()}
     for key in values:
         text = word(key)
         if text not in keys:
-            near = get_close_matches(text.lower(), keys, n=1) if text else []
-            meant = f' (did you mean "{near[0]}"?)' if near else " (pooling has no padding)" if text == "pad" else ""
-            raise refusal(op, f"hparameters has a key {shown(key)}{meant}; its keys are {known}", given)
+            raise refusal(op, f"{name} has a key {shown(key)}{_meant(text, keys)}; its keys are {known}", given)
     for key in keys:
         if key not in named:
-            raise refusal(op, f'hparameters has no key "{key}"; its keys are {known}', given)
+            raise refusal(op, f'{name} has no key "{key}"; its keys are {known}', given)
     return {key: named[key] for key in keys}
+
+
+def _meant(key: str | None, keys: tuple[str, ...]) -> str:
+    """Return what somebody who wrote this key may have meant."""
+    text = (key or "").strip().lower()
+    if "pad" not in keys and text.startswith("pad"):
+        return " (pooling has no padding)"
+    near = [SYNONYMS[text]] if SYNONYMS.get(text) in keys else get_close_matches(text, keys, n=1)
+    return f' (did you mean "{near[0]}"?)' if near else ""

@@ -1,5 +1,6 @@
 """What errors say: line 1 is `operation: the fact, with both numbers`, line 2 is what was given, in the caller's own names."""
 
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -10,6 +11,7 @@ from convstep.errors import ArgumentTypeError, ShapeError
 
 Refusal: TypeAlias = ShapeError | ArgumentTypeError
 
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # another one in every run
 FEW, LONG, BITS = 6, 70, 256  # how many items, characters and bits of a value an error shows
 
 
@@ -43,7 +45,7 @@ def _inside(value: object, depth: int) -> str:
         text = _text(value, depth)
     except Exception:  # noqa: BLE001 - a stranger's methods may raise anything
         text = f"an instance of {type.__dict__['__name__'].__get__(type(value))}"  # not even its metaclass is asked
-    text = " ".join(text.split())
+    text = ADDRESS.sub("", " ".join(text.split()))
     return text if len(text) <= 2 * LONG else f"{text[:LONG]} ... {text[-FEW:]}"
 
 

@@ -265,7 +265,7 @@ def _number(name: str, value: object, least: float, most: float) -> None:
 
 
 def _window(crop: Any) -> None:
-    if not isinstance(crop, tuple | list) or len(crop) != len(("height", "width")):
+    if not isinstance(crop, tuple | list) or len(crop) != 2:
         raise checks.refusal("Augment", "crop must be a pair (height, width)", {"crop": crop}, kind=ArgumentTypeError)
     for axis, size in enumerate(crop):
         checks.whole("Augment", f"crop[{axis}]", size, 1)

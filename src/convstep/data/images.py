@@ -67,7 +67,7 @@ def checked_size(op: str, size: Any) -> Size | None:
     """Return the size to scale to, which is a pair of whole numbers >= 1."""
     if size is None:
         return None
-    if not isinstance(size, tuple | list) or len(size) != len(("height", "width")):
+    if not isinstance(size, tuple | list) or len(size) != 2:
         raise checks.refusal(op, "size must be a pair (height, width)", {"size": size})
     height, width = (checks.whole(op, f"size[{axis}]", side, 1) for axis, side in enumerate(size))
     if max(height, width) > LARGEST_SIDE:

@@ -52,7 +52,7 @@ def read_pickled_batch(op: str, content: bytes, path: object, row: int) -> tuple
     fits = version == 1 and not fortran and kind in {"u1", b"u1", "uint8", b"uint8", "|u1", b"|u1"} and isinstance(cells, bytes)
     if not fits or shape != (len(cells) // row, row) or len(cells) % row:
         raise refusal(op, f"the pickled batch must hold uint8 rows of {row} cells", path)
-    if not isinstance(labels, list) or len(labels) != shape[0] or not all(type(label) is int and 0 <= label <= 9 for label in labels):  # noqa: PLR2004
+    if not isinstance(labels, list) or len(labels) != shape[0] or not all(type(label) is int and 0 <= label <= 9 for label in labels):
         raise refusal(op, f"the pickled batch must hold {shape[0]} labels from 0 to 9", path)
     return np.frombuffer(cells, dtype=np.uint8).reshape(shape), labels
 

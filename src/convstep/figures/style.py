@@ -90,7 +90,7 @@ def write_numbers(axes: Axes, *, digits: int, times: float = 1) -> None:
     shades = image.to_rgba(values)
     for (row, column), value in np.ndenumerate(values):
         red, green, blue, _ = shades[row, column]
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55  # noqa: PLR2004 - halfway, to the eye
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
         text = number(value * times, digits)
         axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color="white" if dark else INK)
 

@@ -91,7 +91,7 @@ def relu6(x: Array, /) -> Array:
 @_backward
 def relu6_backward(dy: Array, x: Array, /) -> Array:
     """Carry the gradient of `relu6` back."""
-    return np.where((x > 0) & (x < 6), dy, 0)  # noqa: PLR2004 - the six of relu6
+    return np.where((x > 0) & (x < 6), dy, 0)
 
 
 @_forward
@@ -115,7 +115,7 @@ def hard_sigmoid(x: Array, /) -> Array:
 @_backward
 def hard_sigmoid_backward(dy: Array, x: Array, /) -> Array:
     """Carry the gradient of `hard_sigmoid` back."""
-    return np.where(np.abs(x) < 3, dy / 6, 0)  # noqa: PLR2004 - where x / 6 + 1/2 is 0 and 1
+    return np.where(np.abs(x) < 3, dy / 6, 0)
 
 
 @_forward
@@ -127,7 +127,7 @@ def hard_silu(x: Array, /) -> Array:
 @_backward
 def hard_silu_backward(dy: Array, x: Array, /) -> Array:
     """Carry the gradient of `hard_silu` back."""
-    return dy * np.where(np.abs(x) < 3, x / 3 + 0.5, x > 0)  # noqa: PLR2004 - where hard_sigmoid is cut
+    return dy * np.where(np.abs(x) < 3, x / 3 + 0.5, x > 0)
 
 
 # --- curves ---

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from convstep.checks import Array, public
 from convstep.checks import assignment as doors
-from convstep.steps.padding import surround
 from convstep.steps.sums import add_up
 from convstep.steps.tracing import note, step
 
@@ -87,7 +86,7 @@ def conv_forward(A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparameters: Map
     n_H, n_W = window.out
 
     # 1. Pad the images with zeros.
-    A_prev_pad = surround(A_prev, window.pad)
+    A_prev_pad = np.pad(A_prev, ((0, 0), *window.pad, (0, 0)))
 
     # 2. Make room for the output.
     Z = np.zeros((m, n_H, n_W, n_C), dtype=A_prev.dtype)
@@ -141,17 +140,21 @@ def conv_backward(dZ: ArrayLike, cache: Sequence[Any]) -> tuple[Array, Array, Ar
     dA_prev, dW, db = np.zeros_like(A_prev), np.zeros_like(W), np.zeros_like(b)
 
     # 2. Pad the images as the forward pass did.
-    A_prev_pad = surround(A_prev, window.pad)
+    A_prev_pad = np.pad(A_prev, ((0, 0), *window.pad, (0, 0)))
 
     for i in range(m):
         dA_prev_pad = np.zeros_like(A_prev_pad[i])
         for h, w, (rows, columns) in window.windows():
             for c in range(n_C):
-                # 3. Add what this output cell passes back: to its window, to its filter, to its bias.
+                # 3. Add to each cell of the window dZ times the weight that it met.
                 to_window = W[..., c] * dZ[i, h, w, c]
-                to_filter = A_prev_pad[i, rows, columns] * dZ[i, h, w, c]
                 dA_prev_pad[rows, columns] += to_window
+
+                # 4. Add to each weight of the filter dZ times the cell that it met.
+                to_filter = A_prev_pad[i, rows, columns] * dZ[i, h, w, c]
                 dW[..., c] += to_filter
+
+                # 5. Add dZ itself to the bias.
                 db[..., c] += dZ[i, h, w, c]
                 step(
                     cell=(i, h, w, c),
@@ -161,7 +164,7 @@ def conv_backward(dZ: ArrayLike, cache: Sequence[Any]) -> tuple[Array, Array, Ar
                     to_bias=dZ[i, h, w, c],
                 )
 
-        # 4. Cut the padding off again.
+        # 6. Cut the padding off again.
         dA_prev[i] = dA_prev_pad[window.interior]
 
     return dA_prev.astype(dtype, copy=False), dW.astype(dtype, copy=False), db.astype(dtype, copy=False)

@@ -5,7 +5,6 @@ from numpy.typing import ArrayLike
 
 from convstep.checks import Array, public
 from convstep.checks import assignment as doors
-from convstep.geometry import Pads
 from convstep.steps.tracing import step
 
 
@@ -35,12 +34,7 @@ def zero_pad(X: ArrayLike, pad: int) -> Array:
     X, pad = doors.padding("zero_pad", X, pad)
 
     # 1. Put pad zeros before and after the rows and the columns of every image, and none on the other two axes.
-    X_pad = surround(X, ((pad, pad), (pad, pad)))
+    X_pad = np.pad(X, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
     step(interior=(slice(pad, pad + X.shape[1]), slice(pad, pad + X.shape[2])))
     return X_pad
-
-
-def surround(X: Array, pads: tuple[Pads, Pads]) -> Array:
-    """Put zeros (above, below) and (left, right) of every image."""
-    return np.pad(X, ((0, 0), *pads, (0, 0)), mode="constant", constant_values=0)

@@ -52,7 +52,12 @@ def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = 
         for h, w, (rows, columns) in window.windows():
             for c in range(n_C):
                 a_slice = A_prev[i, rows, columns, c]
-                A[i, h, w, c] = largest(a_slice) if mode == "max" else add_up(a_slice) / a_slice.size
+                if mode == "max":
+                    A[i, h, w, c] = largest(a_slice)
+                else:
+                    total = add_up(a_slice)
+                    A[i, h, w, c] = total / a_slice.size
+                    note(sum=total)
                 step(cell=(i, h, w, c), window=(rows, columns), values=a_slice, value=A[i, h, w, c])
 
     return A.astype(dtype, copy=False), cache

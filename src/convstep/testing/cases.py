@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from convstep import steps
-from convstep.checks import Array, one_of, told, whole
+from convstep.checks import Array, one_of, refusal, shown, told, whole
 from convstep.steps.tracing import FUNCTIONS
 
 
@@ -49,7 +49,9 @@ def cases(
     whole("cases", "count", count, 1)
     for name in functions:
         one_of("cases", "functions", name, FUNCTIONS)
-    rng = np.random.default_rng(seed)
+    if not dtypes or not all(np.dtype(dtype).kind == "f" for dtype in dtypes):
+        raise refusal("cases", f"dtypes must be types of floats, not {shown(tuple(dtypes))}", {"dtypes": dtypes})
+    rng = np.random.default_rng(whole("cases", "seed", seed, 0))
     for number in range(count):
         name = functions[number % len(functions)]
         dtype = dtypes[int(rng.integers(len(dtypes)))]

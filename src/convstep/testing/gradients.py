@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convstep.checks import Array, numbers, refusal
+from convstep.checks import Array, numbers, refusal, shown
+from convstep.errors import ArgumentTypeError
 
+LINEAR_STEP = 2.0**-20  # of large values: any step is exact that changes them
 CURVED_STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # balances rounding against curvature: Press et al., Numerical Recipes, 5.7
 
 
@@ -60,7 +62,8 @@ def gradient_check(
         Where to look. Every entry of every array is moved once up and once down.
     linear : bool
         Whether the operation is linear in each single argument, as convolution and average pooling are. A difference of any width then
-        is the exact slope, so it is taken with the step 1, and nothing but rounding is left of the error: 1e-11 and less.
+        is the exact slope, so it is taken with the step 1 (more where values exceed 2**20), and nothing but rounding is left of the
+        error: 1e-11 and less.
     seed : int
         Draws d_output, so that every entry of the output counts with another weight.
 
@@ -72,21 +75,30 @@ def gradient_check(
     Raises
     ------
     ShapeError
-        If there are not as many gradients as arguments, or one has another shape than its argument.
+        If no argument has an entry, there are not as many gradients as arguments, or one has another shape than its argument.
     ArgumentTypeError
-        If an argument or a gradient does not hold real numbers.
+        If an argument or a gradient does not hold real numbers, or forward does not return a pair.
 
     Notes
     -----
     At a kink, such as the tie of two maxima, there is no slope: look elsewhere.
     """
-    at = {name: numbers("gradient_check", name, value).astype(np.float64) for name, value in arguments.items()}
-    output, cache = forward(*at.values())
+    op = "gradient_check"
+    if not isinstance(arguments, Mapping):
+        raise refusal(op, "arguments must be a mapping of names to arrays", {"arguments": arguments}, kind=ArgumentTypeError)
+    at = {name: numbers(op, name, value).astype(np.float64) for name, value in arguments.items()}
+    if not any(values.size for values in at.values()):
+        raise refusal(op, "there is no entry to move", {"arguments": tuple(at)})
+    returned = forward(*at.values())
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise refusal(op, f"forward must return (output, cache), not {shown(returned)}", {"arguments": tuple(at)}, kind=ArgumentTypeError)
+    output, cache = returned
     d_output = np.random.default_rng(seed).standard_normal(np.shape(output))
     worst = GradientCheck(-1.0, "", (), 0.0, 0.0)
     for (name, values), gradient in zip(at.items(), _gradients(backward(d_output, cache), at), strict=True):
         for index in np.ndindex(values.shape):
-            step = 1.0 if linear else CURVED_STEP * max(1.0, abs(float(values[index])))
+            size = max(1.0, abs(float(values[index])))
+            step = max(1.0, size * LINEAR_STEP) if linear else size * CURVED_STEP
             slope = _slope(lambda: np.array(forward(*at.values())[0]), d_output, values, index, step)
             here = float(gradient[index])
             error = abs(here - slope) / max(1.0, abs(here), abs(slope))

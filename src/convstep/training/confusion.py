@@ -70,7 +70,7 @@ class _Share(Metric):
         if self.top_k is not None:
             score = _largest_only(kind, score, self.top_k)
         if self.class_id is not None:
-            if score.ndim < len(("samples", "classes")) or self.class_id >= score.shape[-1]:
+            if score.ndim < 2 or self.class_id >= score.shape[-1]:
                 raise refusal(kind, f"there is no class {self.class_id} in predictions of shape {score.shape}", {"class_id": self.class_id})
             truth, score, weight = (part[..., self.class_id] for part in (truth, score, weight))
         self.counts.add(truth.reshape(-1, 1) != 0, score.reshape(-1, 1), weight.reshape(-1, 1), self._thresholds)
@@ -227,7 +227,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, num_classes: int, *, sample_weigh
 
 def _class_numbers(op: str, name: str, value: Any, classes: int) -> Array:
     given = numbers(op, name, value)
-    if given.ndim == len(("samples", "classes")):
+    if given.ndim == 2:
         if given.shape[1] not in {1, classes}:
             raise refusal(op, f"{name} has {given.shape[1]} columns, not num_classes = {classes}", {name: given})
         given = given[:, 0] if given.shape[1] == 1 else given.argmax(axis=1)
