@@ -24,7 +24,7 @@ from convstep.files import atomic_file, atomic_write, sync_folder
 FORMAT, VERSION = "convstep-model", 1
 DESCRIPTION = "model.json"
 TENSORS = {"weights": ("weights.safetensors", "model.safetensors"), "optimizer": ("optimizer.safetensors", "optimizer.safetensors")}
-MOST_JSON = 8 * 2**20  # bytes of model.json, and of the header of a safetensors file
+MOST_JSON = 4 * 2**20  # bytes of model.json, and of the header of a safetensors file
 MOST_DIRECTORY = 2**10  # bytes of the directory of the one file, which lists three names
 END = struct.Struct("<4s4H2LH")  # the record that ends a zip file
 HEAD = struct.Struct("<Q")  # the length that begins a safetensors file
@@ -121,13 +121,15 @@ def unsealed(text: bytes, source: str) -> dict[str, Any]:
 
 
 def _read_file(place: Path) -> tuple[dict[str, Any], dict[str, Tensors]]:
-    try:
-        with place.open("rb") as file:
-            _check_directory(file, place)
+    with place.open("rb") as file:
+        _check_directory(file, place)
+        try:
             with zipfile.ZipFile(file) as archive:
                 parts = _parts(archive, place)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError, struct.error, OverflowError) as error:
-        raise DataError(f"load_model: the file is damaged: {_brief(error)}\n  given {place}") from None
+        except DataError:
+            raise
+        except Exception as error:  # noqa: BLE001 - zipfile raises ten classes of errors, OSError for a negative place among them
+            raise DataError(f"load_model: the file is damaged: {_brief(error)}\n  given {place}") from None
     description = unsealed(parts.pop(DESCRIPTION, b""), DESCRIPTION)
     tensors: dict[str, Tensors] = {}
     for group, claim in description["files"].items():

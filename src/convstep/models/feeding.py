@@ -107,7 +107,7 @@ class YieldedBatches:
 
     def _read(self, item: Any) -> Flat:
         parts = item if isinstance(item, tuple | list) else (item,)
-        if not 1 <= len(parts) <= len(("x", "y", "sample_weight")):
+        if not 1 <= len(parts) <= 3:
             fact = f"a batch must be (x, y) or (x, y, sample_weight), not {len(parts)} things"
             raise refusal(self.op, fact, {"x": self.source}, kind=ArgumentTypeError)
         read = Samples.of(*parts, op=self.op)

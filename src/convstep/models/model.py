@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from convstep.checks import Array, refusal
+from convstep.checks import Array, numbers, refusal
 from convstep.errors import ArgumentTypeError
 from convstep.layers import InputLayer, Layer, Parameter, Symbol
 from convstep.layers.base import Gradients, Shape, snake_case
@@ -56,7 +56,7 @@ class Model(Trainer):
         """Every layer once, in Keras's order."""
         return list(self.members.values())
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return the layer of that name, or at that place in `layers`."""
         layers = self.layers
         if index is not None:
@@ -299,8 +299,8 @@ class Model(Trainer):
 
     def _described(self, x: Any, *, training: bool | None) -> Any:
         """Return the symbols of a call of this model in another graph."""
-        _, symbols = Structure.of(x)
-        self.ensure_built([symbol.shape for symbol in symbols])
+        if self.graph is None:
+            self.ensure_built([symbol.shape for symbol in Structure.of(x)[1]])
         items = self.input_structure.flat(self.name, "inputs", x, self.input_names)
         shapes = self._shapes([symbol.shape for symbol in items])
         whole = Symbol(shapes[0], self, tuple(items), training)
@@ -328,7 +328,7 @@ class Model(Trainer):
         self.compute_output_shape(input_shape)
 
     def _accepted(self, op: str, symbol: Symbol, value: Any) -> Array:
-        array = np.asarray(value, symbol.layer.dtype)
+        array = numbers(op, f'the input "{symbol.layer.name}"', value).astype(symbol.layer.dtype, copy=False)
         if array.ndim == len(symbol.shape) - 1 and symbol.shape[-1] == 1:
             array = array[..., None]
         elif array.ndim == len(symbol.shape) + 1 and array.shape[-1] == 1:

@@ -84,7 +84,7 @@ def load_model(
         raise DataError(f"load_model: the model needs more memory than there is\n  given {path}") from None
     except Exception as error:  # noqa: BLE001 - a description can be wrong in any way; the fact for the caller is this one
         first = " ".join(str(error).splitlines()[:1]) if isinstance(error, ConvStepError) else f"{type(error).__name__} {error}"
-        raise DataError(f"load_model: the description of the model is wrong: {shown(first)[1:-1]}\n  given {path}") from None
+        raise DataError(f"load_model: the description of the model is wrong: {first!r:.200}\n  given {path}") from None
     return model
 
 
@@ -124,7 +124,9 @@ def _set(model: Any, arrays: Mapping[str, Array], op: str) -> None:
         raise refusal(op, fact, {"model": len(parameters), "file": len(arrays)})
     for name, item in parameters.items():
         array = arrays[name]
-        if array.shape != item.value.shape or array.dtype.kind != "f":
+        if array.dtype.kind != "f":
+            raise refusal(op, f'"{name}" has the type {array.dtype.name} in the file, which is no type of weights', {name: array})
+        if array.shape != item.value.shape:
             fact = f'"{name}" has the shape {array.shape} in the file, but {item.value.shape} in the model'
             raise refusal(op, fact, {name: array})
     for name, item in parameters.items():

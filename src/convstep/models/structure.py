@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from convstep.checks import refusal, shown
-from convstep.errors import ArgumentTypeError
+from convstep.errors import ArgumentTypeError, ShapeError
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,11 @@ class Structure:
             raise refusal(op, fact, {what: {key: getattr(item, "shape", item) for key, item in value.items()}})
         items = list(value) if isinstance(value, list | tuple) else [value]
         if len(items) != self.count:
-            fact = f"{what} is {_counted(len(items))}, but the model has {self.count}: {_words(names)}"
-            kind = ArgumentTypeError if not isinstance(value, list | tuple) else None
+            several = f"a list of {len(items)}" if isinstance(value, list | tuple) else "one array"
+            fact = f"{what} is {several}, but the model has {self.count}: {_words(names)}"
             given = {what: tuple(getattr(item, "shape", shown(item)) for item in items)}
-            raise refusal(op, fact, given, kind=kind) if kind else refusal(op, fact, given)
+            raise refusal(op, fact, given, kind=ShapeError if isinstance(value, list | tuple) else ArgumentTypeError)
         return items
-
-
-def _counted(count: int) -> str:
-    return "one array" if count == 1 else f"{count} arrays"
 
 
 def _words(names: Sequence[str]) -> str:

@@ -140,7 +140,7 @@ def _size(items: Iterable[Parameter]) -> tuple[int, float]:
 
 def _readable(size: float) -> str:
     for unit in UNITS[:-1]:
-        if size < 1024:  # noqa: PLR2004 - bytes in a kilobyte
+        if size < 1024:
             return f"{size:.2f} {unit}"
         size /= 1024
     return f"{size:.2f} {UNITS[-1]}"
