@@ -258,6 +258,127 @@ class TestFrozenResultsOfOthers:
         assert Axis(size, kernel, stride, dilation, pad).out == 0
 
 
+class TestCeilMode:
+    @given(axes)
+    def test_windows_go_on_until_one_reaches_the_end_but_none_starts_behind_the_image(self, axis: Axis) -> None:
+        starts = [0]
+        while starts[-1] + axis.reach < axis.padded:
+            starts.append(starts[-1] + axis.stride)
+        if starts[-1] >= axis.pad[0] + axis.size:
+            starts.pop()
+        if axis.out and axis.pad[1] < axis.reach:  # what the door of pooling lets in
+            up = axis.rounded_up()
+            assert windows(up) == [[start + k * axis.dilation for k in range(axis.kernel)] for start in starts]
+            assert (up.size, up.pad[0]) == (axis.size, axis.pad[0])
+
+    @pytest.mark.parametrize(
+        ("axis", "out"),  # F.max_pool1d(..., ceil_mode=True) of PyTorch 2.13.0
+        [
+            (Axis(5, 2, 2), 3),
+            (Axis(6, 2, 2), 3),
+            (Axis(4, 2, 3, pad=(1, 1)), 2),
+            (Axis(2, 2, 3, pad=(1, 1)), 1),
+            (Axis(3, 1, 4), 1),
+            (Axis(7, 3, 2, 2, (1, 1)), 3),
+            (Axis(10, 3, 4, pad=(1, 1)), 3),
+            (Axis(5, 2, 6), 1),
+        ],
+    )
+    def test_it_counts_as_torch_does(self, axis: Axis, out: int) -> None:
+        assert axis.rounded_up().out == out
+
+
+class TestCoveredCells:
+    @given(axes, st.integers(0, 40), st.integers(0, 40))
+    def test_the_cells_of_a_window_inside_a_run_are_counted(self, axis: Axis, start: int, length: int) -> None:
+        run = range(start, start + length)
+        assert [axis.covered(i, slice(start, start + length)) for i in range(axis.out)] == [
+            sum(cell in run for cell in window) for window in counted(axis)
+        ]
+
+    def test_counting_takes_no_longer_for_a_larger_window(self) -> None:
+        axis = Axis(10**30, 10**29, 3, 2, (10**10, 0))
+        assert axis.covered(0, axis.interior) == 10**29 - 10**10 // 2
+
+
+class TestBounded:
+    @given(axes)
+    def test_no_stride_or_dilation_is_longer_than_the_axis_and_the_windows_stay(self, axis: Axis) -> None:
+        bounded = axis.bounded()
+        assert max(bounded.stride, bounded.dilation) <= axis.padded
+        assert (bounded.out, bounded.padded, windows(bounded)) == (axis.out, axis.padded, counted(axis)) or not axis.out
+
+    @given(axes)
+    def test_a_window_that_fits_keeps_its_cells_and_its_last_partial_window(self, axis: Axis) -> None:
+        if axis.out and axis.pad[1] < axis.reach:
+            assert windows(axis.bounded().rounded_up()) == windows(axis.rounded_up())
+
+    @pytest.mark.parametrize("huge", [2**63, 10**30, 10**5000], ids=["2**63", "10**30", "10**5000"])
+    def test_huge_strides_and_dilations_become_small(self, huge: int) -> None:
+        assert Axis(5, 1, huge, huge).bounded() == Axis(5, 1, 5, 5)
+        assert Window2d(Axis(5, 1, huge), Axis(4, 2, huge)).bounded() == Window2d(Axis(5, 1, 5), Axis(4, 2, 4))
+
+
+class TestTransposedConvolution:
+    @given(kernels, strides, dilations, pads, st.integers(1, 9), st.data())
+    def test_explicit_padding_cuts_what_the_spread_windows_reach(
+        self, kernel: int, stride: int, dilation: int, pad: Pads, out: int, data: st.DataObject
+    ) -> None:
+        extra = data.draw(st.none() | st.integers(0, stride - 1))
+        reached = {i * stride + k * dilation for i in range(out) for k in range(kernel)}
+        axis = Axis.transposed(pad, out, kernel, stride=stride, dilation=dilation, extra=extra)
+        assert axis.size == max(reached) + 1 - sum(pad) + (extra or 0)
+        assert axis.pad == pad
+        assert axis == Axis.transposed(pad, out, kernel, stride=stride, dilation=dilation, extra=extra or 0)
+        if axis.size > 0:
+            assert len(counted(axis)) == out
+
+    @given(kernels, strides, dilations, st.integers(1, 9), st.data())
+    def test_keras_s_words_are_shapes_of_which_the_convolution_has_as_many_windows(
+        self, kernel: int, stride: int, dilation: int, out: int, data: st.DataObject
+    ) -> None:
+        padding: Padding = data.draw(st.sampled_from(["same", "valid"]))
+        extra = data.draw(st.none() | st.integers(0, stride - 1))
+        axis = Axis.transposed(padding, out, kernel, stride=stride, dilation=dilation, extra=extra)
+        if axis.size > 0:
+            assert len(counted(axis)) == out
+        if padding == "same" and extra is None:
+            assert axis.size == out * stride
+            assert axis == Axis.padded_by("same", axis.size, kernel, stride=stride, dilation=dilation)
+        if padding == "valid":
+            reached = {i * stride + k * dilation for i in range(out) for k in range(kernel)}
+            assert axis.size == (max(*reached, out * stride - 1) + 1 if extra is None else max(reached) + 1 + extra)
+
+    # Sizes that keras.ops.conv_transpose of Keras 3.15.1 gives, and how many cells it cuts off before them.
+    @pytest.mark.parametrize(
+        ("padding", "out", "kernel", "stride", "dilation", "extra", "size", "before"),
+        [
+            ("same", 3, 3, 2, 1, None, 6, 0),
+            ("same", 3, 4, 2, 1, None, 6, 1),
+            ("same", 2, 1, 3, 1, None, 6, 0),
+            ("same", 4, 3, 1, 2, None, 4, 2),
+            ("same", 3, 5, 2, 1, 0, 5, 2),
+            ("same", 3, 5, 2, 1, 1, 6, 1),
+            ("same", 3, 3, 2, 1, 1, 6, 0),
+            ("same", 3, 3, 2, 1, 0, 5, 1),
+            ("same", 2, 4, 3, 1, 2, 5, 1),
+            ("same", 2, 1, 3, 1, 2, 6, 0),
+            ("same", 3, 2, 1, 1, 0, 2, 1),
+            ("valid", 3, 3, 2, 1, None, 7, 0),
+            ("valid", 3, 2, 4, 1, None, 12, 0),
+            ("valid", 3, 2, 4, 1, 0, 10, 0),
+            ("valid", 3, 2, 4, 1, 3, 13, 0),
+            ("valid", 2, 3, 1, 2, None, 6, 0),
+            ("valid", 1, 5, 2, 1, 1, 6, 0),
+        ],
+    )
+    def test_sizes_agree_with_keras(
+        self, padding: Padding, out: int, kernel: int, stride: int, dilation: int, extra: int | None, size: int, before: int
+    ) -> None:
+        axis = Axis.transposed(padding, out, kernel, stride=stride, dilation=dilation, extra=extra)
+        assert (axis.size, axis.pad[0]) == (size, before)
+
+
 class TestHugeIntegers:
     @given(huge, huge, huge, huge, st.tuples(huge, huge))
     def test_the_last_window_fits_and_one_more_would_not(self, size: int, kernel: int, stride: int, dilation: int, pad: Pads) -> None:
