@@ -48,10 +48,10 @@ def write_png(figure: Figure, file: BinaryIO) -> None:
 
 
 def _explanation(history: Sequence[Mapping[str, Any]]) -> str:
-    held = " Dashed: on images that were held out." if any("val_loss" in row for row in history) else ""
+    held_out = " Dashed: on images that were held out." if any("val_loss" in row for row in history) else ""
     return (
-        "Line: on the training images as they were trained on, changed at random and with Dropout, so it may lie below the rest."
-        f"{held}\nDot: on the test images, looked at once, at the end."
+        "Line: on the training images as they were trained on, changed at random and with Dropout, so it may lie behind the others.\n"
+        f"Diamond: on the test images, looked at once, at the end.{held_out}"
     )
 
 
@@ -62,18 +62,8 @@ def _draw(axes: Axes, history: Sequence[Mapping[str, float]], name: str, test: f
     if held:
         axes.plot(*zip(*held, strict=True), color=style.VERMILION, linewidth=1.5, linestyle="--", label="held out")
     if test is not None and epochs:
-        axes.plot([epochs[-1]], [test], color=style.INK, linestyle="none", marker="D", markersize=5, clip_on=False, zorder=5, label="test")
-        up = name == "loss"
-        axes.annotate(
-            f"test {style.number(test, 4)}",
-            (epochs[-1], test),
-            xytext=(-6, 9 if up else -9),
-            textcoords="offset points",
-            ha="right",
-            va="bottom" if up else "top",
-            fontsize=8,
-            fontweight="bold",
-        )
+        label = f"test: {style.number(test, 4)}"
+        axes.plot([epochs[-1]], [test], color=style.INK, linestyle="none", marker="D", markersize=5, clip_on=False, zorder=5, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.tick_params(labelsize=7, labelcolor=style.GREY, color=style.GREY, length=2.5)
@@ -86,9 +76,7 @@ def _draw(axes: Axes, history: Sequence[Mapping[str, float]], name: str, test: f
         axes.set_ylim(bottom=0)
     elif history:
         axes.set_ylim(top=1)
-    axes.legend(
-        loc="upper right" if name == "loss" else "lower right",
-        frameon=False,
-        fontsize=7,
-        bbox_to_anchor=(1, 0.9) if name == "loss" else (1, 0.05),
-    )
+    look: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 0.05)}
+    if name == "loss":
+        look = {"loc": "upper right", "bbox_to_anchor": (1, 0.95)}
+    axes.legend(**look, frameon=False, fontsize=7.5)

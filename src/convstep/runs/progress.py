@@ -15,8 +15,6 @@ from convstep.training.callback import Callback, Logs
 
 __all__ = ["ProgressLines"]
 
-NAMES = {"loss": "loss", "accuracy": "accuracy", "val_loss": "held-out loss", "val_accuracy": "held-out accuracy"}
-
 
 class ProgressLines(Callback):
     """Prints the progress of a run; use it as a context, which leaves the terminal as it was.
@@ -87,6 +85,7 @@ class ProgressLines(Callback):
 
 
 def epoch_line(title: str, logs: dict[str, Any]) -> str:
-    """Return what is printed about an epoch."""
-    numbers = [f"{words} {logs[name]:.4f}" for name, words in NAMES.items() if name in logs]
-    return "  ".join([title, *numbers, f"{logs.get('seconds', 0.0):.1f} s"])
+    """Return what is printed about an epoch, in less than 80 columns."""
+    words = [f"{name} {logs[name]:.4f}" for name in ("loss", "accuracy") if name in logs]
+    held_out = [f"{logs[name]:.4f}" for name in ("val_loss", "val_accuracy") if name in logs]
+    return "  ".join([title, *words, *([f"held out {', '.join(held_out)}"] if held_out else []), f"{logs.get('seconds', 0.0):.1f} s"])

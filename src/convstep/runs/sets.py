@@ -148,4 +148,4 @@ def _digest(x: Array, y: Array) -> str:
 
 
 def _words(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")  # noqa: PLR2004 - enough to see the difference
+    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")

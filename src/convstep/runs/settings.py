@@ -37,11 +37,12 @@ class Recipe:
     augment: Augment
 
 
+WRITTEN = Augment(rotate=12, zoom=0.15, shear=0.15, shift=2)
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         # Found on the last 1,000 of the 5,000 training digits; benchmarks/train_seeds.py shows what came of it.
-        "digits": Recipe(model="small", epochs=20, learning_rate=0.004, augment=Augment(rotate=10, zoom=0.1, shift=2)),
-        "mnist": Recipe(model="small", epochs=8, learning_rate=0.004, augment=Augment(rotate=10, zoom=0.1, shift=2)),
+        "digits": Recipe(model="small", epochs=15, learning_rate=0.006, augment=WRITTEN),
+        "mnist": Recipe(model="small", epochs=8, learning_rate=0.004, augment=WRITTEN),
         "fashion_mnist": Recipe(model="small", epochs=10, learning_rate=0.003, augment=Augment(flip=True, shift=1)),
         "cifar10": Recipe(model="vgg", epochs=20, learning_rate=0.002, augment=Augment(flip=True, shift=4)),
         "signs": Recipe(model="signs", epochs=60, learning_rate=0.009, augment=Augment(rotate=10, zoom=0.1, shift=4)),

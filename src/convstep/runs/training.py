@@ -5,11 +5,14 @@ on anything but its settings, its images, and the epoch that it is in.
 """
 
 import math
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+
+import numpy as np
 
 from convstep.engines import use_engine
 from convstep.errors import ConvStepError, DataError, ShapeError
@@ -81,7 +84,7 @@ def train(
         folder = create(runs, name, settings.title, lambda new: journal.save(model, new))
     except OSError as error:
         _cannot_write(error, runs)
-    say(f"{model.name}: {model.count_params():,} parameters; {_counted(sets, settings)}")
+    _introduce(model, sets, settings, say)
     return _go_on(folder, model, journal, sets, watch=watch, say=say)
 
 
@@ -97,8 +100,12 @@ def resume(path: Path, *, watch: Sequence[Callback] = (), say: Callable[[str], N
     if not model.compiled:
         raise DataError(f"train: the run cannot go on: its loss or its optimizer could not be saved\n  given {path}")
     sets = same_images(path, journal, "train", ("train", "test"))
-    done = f"{journal.epochs} of {journal.settings.epochs} epochs are done"
-    say(f"{model.name}: {model.count_params():,} parameters; {_counted(sets, journal.settings)}; {done}")
+    _introduce(model, sets, journal.settings, say)
+    say(f"{journal.epochs} of {journal.settings.epochs} epochs are done")
+    try:
+        journal.save(model, path)  # ends a save that was cut off after it counted, before its files had their names
+    except OSError as error:
+        _cannot_write(error, path)
     return _go_on(path, model, journal, sets, watch=watch, say=say)
 
 
@@ -147,7 +154,7 @@ def _check_engine(name: str) -> None:
 def _go_on(folder: Path, model: Any, journal: Journal, sets: Sets, *, watch: Sequence[Callback], say: Callable[[str], None]) -> Outcome:
     keeper = Keeper(folder, journal)
     try:
-        with use_engine(journal.settings.engine):
+        with use_engine(journal.settings.engine), np.errstate(all="ignore"):  # a loss that is no number is told in words
             _fit(model, keeper, sets, watch)
         verdict = judge(model, sets, journal.settings)
         report = write_report(folder, model, keeper.journal, status="finished", verdict=verdict)
@@ -155,7 +162,7 @@ def _go_on(folder: Path, model: Any, journal: Journal, sets: Sets, *, watch: Seq
     except KeyboardInterrupt:
         write_report(folder, model, keeper.journal, status="interrupted")
         done = f"{keeper.journal.epochs} of {journal.settings.epochs} epochs are in {folder}"
-        raise Interrupted(f"interrupted; {done}; this goes on: convstep train --resume {folder}") from None
+        raise Interrupted(f"interrupted; {done}\n  this goes on: convstep train --resume {shlex.quote(str(folder))}") from None
     except OSError as error:
         _cannot_write(error, folder)
     return Outcome(folder, report)
@@ -191,7 +198,8 @@ def _cannot_write(error: OSError, folder: Path) -> NoReturn:
     raise DataError(f"train: {folder} cannot be written: {error.strerror or error}\n  given {error.filename or folder}") from error
 
 
-def _counted(sets: Sets, settings: Settings) -> str:
+def _introduce(model: Any, sets: Sets, settings: Settings, say: Callable[[str], None]) -> None:
     (x, _), aside = sets.without_held_out(settings.hold_out)
-    held = "" if aside is None else f", {len(aside[0]):,} to hold out"
-    return f"{settings.title}: {len(x):,} images to train on{held}, {len(sets.test[0]):,} to be judged by"
+    held_out = "" if aside is None else f", {len(aside[0]):,} held out"
+    say(f"{model.name} with {model.count_params():,} parameters")
+    say(f"{settings.title}: {len(x):,} images to train on{held_out}, {len(sets.test[0]):,} to be judged by")
