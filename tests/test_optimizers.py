@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from convstep import ArgumentTypeError, ShapeError
+from convstep.training import optimizer as base
 from convstep.training import optimizers, schedules
 
 RATE = 2.0**-6  # exact in float32, in which Keras keeps it
@@ -152,7 +153,7 @@ def test_a_step_changes_values_in_place_and_gradients_not_at_all(name: str, opti
 def test_the_size_of_a_block_changes_no_bit(monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any]) -> None:
     ends = []
     for block in (5, 2**15):
-        monkeypatch.setattr(optimizers, "BLOCK", block)
+        monkeypatch.setattr(base, "BLOCK", block)
         parameters, optimizer = weights(), getattr(optimizers, name)(RATE, **{**options, "clipnorm": None, "global_clipnorm": None})
         for step in gradients():
             optimizer.apply(parameters, step)
