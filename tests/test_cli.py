@@ -202,7 +202,7 @@ def test_no_command_is_refused() -> None:
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_a_figure_without_matplotlib_names_the_extra(tmp_path: Path, suffix: str) -> None:
     run = convstep_command("demo", "--figure", str(tmp_path / f"digit{suffix}"), before=WITHOUT_MATPLOTLIB)
-    expected = 'convstep demo: figures need Matplotlib; this installs it: pip install "convstep[plot]"'
+    expected = 'convstep demo: figures: matplotlib is not installed; this installs it: pip install "convstep[plot]"'
     assert (run.returncode, run.stdout, run.stderr.decode().rstrip()) == (3, b"", expected)
     assert list(tmp_path.iterdir()) == []
 

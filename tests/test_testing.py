@@ -1,6 +1,7 @@
 """The public test tools: they accept what is right, and name what is not."""
 
 import types
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -210,3 +211,219 @@ def test_nothing_to_check_is_refused() -> None:
     assert str(caught.value) == (
         f"assert_engine: the implementation has none of the functions {', '.join(FUNCTIONS)}\n  given implementation namespace()"
     )
+
+
+# --- caches: only what the steps' own backward pass makes of them counts
+
+
+def returning(name: str, change: Callable[..., Any]) -> dict[str, Any]:
+    """Return the steps' own function, with a changed cache."""
+
+    def forward(*arguments: Any) -> Any:
+        output, cache = getattr(steps, name)(*arguments)
+        return output, change(*cache)
+
+    return {name: forward}
+
+
+def padded(A_prev: Any, W: Any, b: Any, hparameters: Any) -> Any:
+    pad = hparameters["pad"]
+    return steps.zero_pad(A_prev, pad), W, b, hparameters
+
+
+REFUSED, LEADS = "the cache is refused by the backward pass: ", "the cache leads the backward pass of the steps to other gradients"
+NO_CACHE = "cache must be the tuple (A_prev, W, b, hparameters) of conv_forward, not None"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        pytest.param("conv_forward", lambda A_prev, W, b, hp: (W, A_prev, b, hp), f"{REFUSED}conv_backward: ", id="another order"),
+        pytest.param("conv_forward", lambda *_: None, f"{REFUSED}conv_backward: {NO_CACHE}\n", id="none"),
+        pytest.param("conv_forward", padded, f"{REFUSED}conv_backward: dZ must have the shape of Z, (", id="a padded A_prev"),
+        pytest.param("conv_forward", lambda A_prev, W, b, hp: (A_prev, -W, b, hp), f"{LEADS}\n", id="another W"),
+        pytest.param("pool_forward", lambda A_prev, hp: (-A_prev, hp), f"{LEADS}\n", id="another A_prev"),
+        pytest.param("pool_forward", lambda _A_prev, hp: hp, f"{REFUSED}pool_backward: cache must be", id="hyperparameters only"),
+    ],
+)
+def test_a_cache_is_judged_by_what_the_backward_pass_makes_of_it(name: str, change: Callable[..., Any], words: str) -> None:
+    with pytest.raises(AssertionError) as caught:
+        assert_engine(returning(name, change), count=60)
+    assert str(caught.value).startswith(f"{name}: {words}")
+    assert f"\n  given case {'0' if 'None' in words else ''}" in str(caught.value)
+
+
+def test_a_cache_may_hold_more_room_than_the_steps_need() -> None:
+    assert_engine(returning("conv_forward", lambda A_prev, W, b, hp: [A_prev.copy(), W.copy(), b.copy(), dict(hp)]), count=60)
+
+
+def test_a_forward_pass_that_returns_no_pair_has_raised() -> None:
+    with pytest.raises(AssertionError, match=r"^conv_forward: raised ValueError: too many values to unpack "):
+        assert_engine({"conv_forward": lambda *arguments: (*steps.conv_forward(*arguments), None)}, count=20)
+
+
+# --- kinds
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "fact"),
+    [
+        ("conv_single_step", float, "the result must be a NumPy scalar, not "),
+        ("conv_single_step", np.asarray, "the result must be a NumPy scalar, not an array of shape ()\n"),
+        ("zero_pad", list, "the result must be an array, not ["),
+        ("distribute_value", lambda a: a.tolist(), "the result must be an array, not [["),
+        ("create_mask_from_window", lambda mask: mask.tolist(), "the result must be an array, not [["),
+        ("pool_backward", list, "the result must be an array, not ["),
+        ("conv_backward", lambda gradients: tuple(map(list, gradients)), "dA_prev must be an array, not ["),
+        ("conv_backward", lambda gradients: (*gradients[:2], None), "db must be an array, not None\n"),
+        ("conv_backward", lambda gradients: gradients[:2], "raised ValueError: zip() argument 2 is shorter than argument 1\n"),
+    ],
+)
+def test_a_result_of_another_kind_is_told(name: str, change: Callable[[Any], Any], fact: str) -> None:
+    with pytest.raises(AssertionError) as caught:
+        assert_engine({name: lambda *arguments: change(getattr(steps, name)(*arguments))}, count=20)
+    assert str(caught.value).startswith(f"{name}: {fact}")
+    assert "\n  given case 0 of seed 0, " in str(caught.value) or name in {"zero_pad", "pool_backward", "conv_backward"}
+
+
+# --- what is checked, and how often
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "told"),
+    [
+        ("pool_fwd", ShapeError, "'pool_fwd' (did you mean \"pool_forward\"?)"),
+        ("conv_fwd", ShapeError, "'conv_fwd' (did you mean \"conv_forward\"?)"),
+        ("relu", ShapeError, "'relu'"),
+        (3, ArgumentTypeError, "3"),
+    ],
+)
+def test_a_key_that_is_no_function_is_refused(key: Any, kind: type[Exception], told: str) -> None:
+    words = " or ".join(f'"{name}"' for name in FUNCTIONS)
+    with pytest.raises(kind) as caught:
+        assert_engine({"zero_pad": steps.zero_pad, key: steps.pool_forward})
+    message = f"assert_engine: a key of the implementation must be {words}, not {told}"
+    assert str(caught.value) == f"{message}\n  given a key of the implementation {key!r}"
+
+
+@pytest.mark.parametrize("names", [FUNCTIONS, FUNCTIONS[:1], FUNCTIONS[2:5]])
+def test_count_is_of_each_function(names: tuple[str, ...]) -> None:
+    called: Counter[str] = Counter()
+
+    def counting(name: str) -> Callable[..., Any]:
+        def function(*arguments: Any) -> Any:
+            called[name] += 1
+            return getattr(steps, name)(*arguments)
+
+        return function
+
+    assert_engine({name: counting(name) for name in names}, count=7)
+    assert called == dict.fromkeys(names, 14)  # two calls of each must give the same bits
+
+
+def first_of_ties(dA: Any, cache: Any, mode: str = "max") -> Any:
+    """Hand the gradient of a window to the first of its largest cells."""
+    return hand_out(dA, cache, mode, lambda mask: mask & (np.cumsum(mask).reshape(mask.shape) == 1))
+
+
+def shared_ties(dA: Any, cache: Any, mode: str = "max") -> Any:
+    """Share the gradient of a window among its largest cells."""
+    return hand_out(dA, cache, mode, lambda mask: mask / mask.sum())
+
+
+def hand_out(dA: Any, cache: Any, mode: str, part: Callable[[Any], Any]) -> Any:
+    if mode != "max":
+        return steps.pool_backward(dA, cache, mode)
+    A_prev, hparameters = cache
+    f, stride = hparameters["f"], hparameters["stride"]
+    dA_prev = np.zeros_like(A_prev)
+    for i, h, w, c in np.ndindex(dA.shape):
+        at = i, slice(h * stride, h * stride + f), slice(w * stride, w * stride + f), c
+        dA_prev[at] += part(A_prev[at] == A_prev[at].max()) * dA[i, h, w, c]
+    return dA_prev
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("wrong", [first_of_ties, shared_ties])
+def test_ties_are_found_by_default(wrong: Callable[..., Any], seed: int) -> None:
+    with pytest.raises(AssertionError, match=r"^pool_backward: the result\[.*entries differ\n"):
+        assert_engine({"pool_backward": wrong}, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_mask_of_the_first_tie_is_found_by_default(seed: int) -> None:
+    with pytest.raises(AssertionError, match=r"^create_mask_from_window: the result\[.*entries differ\n"):
+        assert_engine({"create_mask_from_window": ties_to_the_first}, seed=seed)
+
+
+def test_the_ties_of_this_file_are_the_only_mistake_in_it() -> None:
+    assert_engine({"pool_backward": lambda dA, cache, mode: hand_out(dA, cache, mode, lambda mask: mask)})
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"dtypes": ()}, ShapeError, "cases: dtypes must be types of floats, not ()\n  given dtypes ()"),
+        ({"dtypes": ("int64",)}, ShapeError, "cases: dtypes must be types of floats, not ('int64',)\n  given dtypes ('int64',)"),
+        ({"seed": -1}, ShapeError, "cases: seed must be a whole number >= 0, not -1\n  given seed -1"),
+        ({"seed": None}, ArgumentTypeError, "cases: seed must be a whole number >= 0, not None\n  given seed None"),
+    ],
+)
+def test_options_that_draw_no_cases_are_refused(options: dict[str, Any], kind: type[Exception], message: str) -> None:
+    for call in (lambda: list(cases(8, **options)), lambda: assert_engine(steps, **options)):
+        with pytest.raises(kind) as caught:
+            call()
+        assert str(caught.value) == message
+
+
+# --- gradient_check: what it cannot check, and large values
+
+
+def twice(x: Any) -> Any:
+    return 2 * x, None
+
+
+def twice_backward(d: Any, _cache: Any) -> Any:
+    return 2 * d
+
+
+@pytest.mark.parametrize(
+    ("forward", "arguments", "kind", "message"),
+    [
+        (twice, {}, ShapeError, "there is no entry to move\n  given arguments ()"),
+        (twice, {"x": []}, ShapeError, "there is no entry to move\n  given arguments ('x',)"),
+        (
+            twice,
+            [1.0, 2.0],
+            ArgumentTypeError,
+            "arguments must be a mapping of names to arrays\n  given arguments [1.0, 2.0]",
+        ),
+        (
+            lambda x: 2 * x,
+            {"x": [1.0, 2.0]},
+            ArgumentTypeError,
+            "forward must return (output, cache), not an array of shape (2,)\n  given arguments ('x',)",
+        ),
+        (
+            lambda x: (x, x, x),
+            {"x": [1.0]},
+            ArgumentTypeError,
+            "forward must return (output, cache), not ((1,), (1,), (1,))\n  given arguments ('x',)",
+        ),
+        (twice, {"x": "one"}, ArgumentTypeError, "x must hold real numbers, not text\n  given x 'one'"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(forward: Callable[..., Any], arguments: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as caught:
+        gradient_check(forward, twice_backward, arguments)
+    assert str(caught.value) == f"gradient_check: {message}"
+
+
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("size", [1e20, -1e20, 2.0**21, 1e-20])
+def test_values_of_every_size_are_moved(size: float, linear: bool) -> None:
+    arguments = {"x": [1.0, size, 3.0]}
+    assert gradient_check(twice, twice_backward, arguments, linear=linear).error <= (1e-11 if linear else 1e-9)
+    wrong = gradient_check(twice, lambda d, _cache: np.array([2.0, 2.1, 2.0]) * d, arguments, linear=linear)
+    assert (wrong.argument, wrong.index) == ("x", (1,))
+    assert wrong.error > 1e-3

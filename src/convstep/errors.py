@@ -15,7 +15,7 @@ class DataUnavailableError(DataError):
     """A data set that is nowhere on this machine and that no mirror delivered. The command line leaves with code 3."""
 
 
-class MissingExtraError(ConvStepError, ImportError):
+class MissingExtraError(ConvStepError, ModuleNotFoundError):
     """A package that one of convstep's extras brings is not installed."""
 
 

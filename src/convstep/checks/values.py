@@ -21,7 +21,6 @@ KINDS = {
     "U": "text",
     "T": "text",
     "S": "bytes",
-    "O": "objects",
     "c": "complex numbers",
     "M": "dates",
     "m": "spans of time",
@@ -52,15 +51,21 @@ def numbers(op: str, name: str, value: ArrayLike) -> Array:
         raise refusal(op, f"{name} cannot be read as an array of numbers", {name: value}, kind=ArgumentTypeError) from None
     if masked := _masked(value):
         fact = f"{name} has {counted(masked, 'masked cell')} to fill first"
-        raise refusal(op, fact, {name: read}, f"np.ma.filled({name.partition(' ')[0]}, 0)", ArgumentTypeError)
+        of, inside = name.removesuffix(" in the cache"), type(value) in {list, tuple}  # NumPy's `filled` drops the masks inside a list
+        advice = f"np.ma.filled(array, 0) for each masked array in {of}" if inside else f"np.ma.filled({of}, 0)"
+        raise refusal(op, fact, {name: read}, advice, ArgumentTypeError)
     if read.dtype.kind not in "buif":
-        held = (
-            shown(value)
-            if read.ndim == 0 and read.dtype.kind == "O"
-            else KINDS.get(read.dtype.kind, read.dtype.name if read.dtype.names is None else "records")
-        )
-        raise refusal(op, f"{name} must hold real numbers, not {held}", {name: value}, kind=ArgumentTypeError)
+        raise refusal(op, f"{name} must hold real numbers, not {_held(read)}", {name: value}, kind=ArgumentTypeError)
     return read.astype(read.dtype.newbyteorder("="), copy=False)
+
+
+def _held(read: Array) -> str:
+    """Return what an array holds instead of real numbers."""
+    if read.dtype.kind != "O":
+        return KINDS.get(read.dtype.kind, read.dtype.name if read.dtype.names is None else "records")
+    if any(type(item) is int and not -(2**63) <= item < 2**64 for item in read.flat):
+        return "whole numbers beyond 64 bits"
+    return "objects" if read.ndim else shown(read[()])
 
 
 def _masked(value: object) -> int:
@@ -129,8 +134,9 @@ def one_of(op: str, name: str, value: object, allowed: Sequence[str]) -> str:
     if text is not None and text in allowed:
         return text
     words = " or ".join(f'"{one}"' for one in allowed)
-    near = [one for one in allowed if text and (one.startswith(text.strip().lower()[:2]) or SYNONYMS.get(text.lower()) == one)]
-    fact = f"{name} must be {words}, not {shown(value)}" + "".join(f' (did you mean "{one}"?)' for one in near[:1])
+    near = (text or "").strip().lower()
+    meant = _near(near, allowed) or [one for one in allowed if near and one.startswith(near[:2])]
+    fact = f"{name} must be {words}, not {shown(value)}" + "".join(f' (did you mean "{one}"?)' for one in meant[:1])
     raise refusal(op, fact, {name: value}, kind=ArgumentTypeError if text is None else ShapeError)
 
 
@@ -155,10 +161,15 @@ def options(op: str, hparameters: object, keys: tuple[str, ...], *, where: str =
     return {key: named[key] for key in keys}
 
 
+def _near(text: str, words: Sequence[str]) -> list[str]:
+    """Return the word that a text stands for or is nearest to, if there is one."""
+    return [SYNONYMS[text]] if SYNONYMS.get(text) in words else get_close_matches(text, words, n=1)
+
+
 def _meant(key: str | None, keys: tuple[str, ...]) -> str:
     """Return what somebody who wrote this key may have meant."""
     text = (key or "").strip().lower()
     if "pad" not in keys and text.startswith("pad"):
         return " (pooling has no padding)"
-    near = [SYNONYMS[text]] if SYNONYMS.get(text) in keys else get_close_matches(text, keys, n=1)
+    near = _near(text, keys)
     return f' (did you mean "{near[0]}"?)' if near else ""

@@ -17,8 +17,6 @@ from convstep.errors import ConvStepError, DataUnavailableError, MissingExtraErr
 
 __all__ = ["FIGURE_SUFFIXES", "argument_parser", "main"]
 
-EXTRAS = {"matplotlib": "plot"}  # module: the extra that brings it
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
@@ -59,10 +57,6 @@ def _run(argv: Sequence[str] | None) -> int:
     except UsageError as error:
         _refuse(options.parser, error)
     except (MissingExtraError, DataUnavailableError) as error:
-        return complain(f"{options.parser.prog}: {error}", MISSING)
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
         return complain(f"{options.parser.prog}: {error}", MISSING)
     except ConvStepError as error:
         return complain(f"{options.parser.prog}: {error}", FAILED)

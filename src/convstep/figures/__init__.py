@@ -1,13 +1,10 @@
 """Pictures of what the steps do, drawn with Matplotlib (extra `plot`). One rule: a figure is returned, never shown."""
 
-try:
-    import matplotlib as mpl  # noqa: F401
-except ModuleNotFoundError as error:
-    if error.name != "matplotlib":
-        raise
-    raise ModuleNotFoundError('figures need Matplotlib; this installs it: pip install "convstep[plot]"', name="matplotlib") from None
+from convstep.extras import require
 
-from convstep.figures.steps import draw_steps
-from convstep.figures.style import save
+require("matplotlib", extra="plot", op="figures")
+
+from convstep.figures.steps import draw_steps  # noqa: E402 - Matplotlib is there from here on
+from convstep.figures.style import save  # noqa: E402
 
 __all__ = ["draw_steps", "save"]
