@@ -76,11 +76,13 @@ class use_engine:  # noqa: N801 - reads as the verb that it is
     ------
     ShapeError
         If there is no engine of that name.
+    ArgumentTypeError
+        If the name is not a text.
     """
 
     def __init__(self, name: str) -> None:
-        one_of("use_engine", "name", name, tuple(_ENGINES))
-        self._token: Token[Engine | None] = _current.set(_ENGINES[name]())
+        chosen = one_of("use_engine", "name", name, tuple(_ENGINES))
+        self._token: Token[Engine | None] = _current.set(_ENGINES[chosen]())
 
     def __enter__(self) -> Self:
         return self
