@@ -56,8 +56,10 @@ class Graph:
         self._readers = Counter(call_key(symbol) for node in self.nodes for symbol in node.inputs)
         self._readers.update(call_key(symbol) for symbol in self.outputs)
 
-    def forward(self, arrays: Sequence[Array], *, training: bool, rng: np.random.Generator | None) -> tuple[list[Any], list[Any]]:
-        """Return the outputs, and the cache of each node; a value is let go after its last reader."""
+    def forward(
+        self, arrays: Sequence[Array], *, training: bool, rng: np.random.Generator | None, remember: bool
+    ) -> tuple[list[Any], list[Any]]:
+        """Return the outputs, and the cache of each node unless nothing is to be remembered; a value is let go after its last reader."""
         values: dict[int, Any] = dict(zip(self._input_keys, arrays, strict=True))
         left, caches = self._readers.copy(), []
 
@@ -71,7 +73,9 @@ class Graph:
             given = [read(symbol) for symbol in node.inputs]
             mode = training if node.training is None else node.training
             values[call_key(node)], cache = node.layer.forward(given if node.layer.several else given[0], training=mode, rng=rng)
-            caches.append(cache)
+            if remember:
+                caches.append(cache)
+            del given, cache
         return [read(symbol) for symbol in self.outputs], caches
 
     def backward(

@@ -42,6 +42,7 @@ class Model(Trainer):
 
     def __init__(self, inputs: Any = None, outputs: Any = None, *, name: str | None = None, trainable: bool = True) -> None:
         self.members: dict[str, Layer] = {}
+        self.notes: Mapping[str, Any] = {}  # what `save` was given to write beside the model
         super().__init__(name=name or self.kind.lower(), trainable=trainable)
         self.named = name is not None
         if type(self) is Model or inputs is not None:
@@ -148,7 +149,7 @@ class Model(Trainer):
             return self._described(x, training=training)
         self.prepare(x)
         arrays = self.accept(self.name, x)
-        outputs, memory = self.walk(arrays, training=bool(training))
+        outputs, memory = self.walk(arrays, training=bool(training), remember=bool(training))
         if training:
             self.update(memory)
         return self.output_structure.pack(outputs)
@@ -230,9 +231,11 @@ class Model(Trainer):
         items = self.input_structure.flat(op, "x", x, self.input_names)
         return [self._accepted(op, symbol, item) for symbol, item in zip(graph.inputs, items, strict=True)]
 
-    def walk(self, arrays: list[Array], *, training: bool, rng: np.random.Generator | None = None) -> tuple[list[Array], list[Any]]:
+    def walk(
+        self, arrays: list[Array], *, training: bool, rng: np.random.Generator | None = None, remember: bool = True
+    ) -> tuple[list[Array], list[Any]]:
         """Return the outputs as a flat list, and the memory of the walk."""
-        return self._graph("forward").forward(arrays, training=training, rng=rng)
+        return self._graph("forward").forward(arrays, training=training, rng=rng, remember=remember)
 
     def walk_back(self, gradients: Sequence[Array | None], memory: list[Any]) -> list[tuple[Parameter, Array]]:
         """Return the trainable parameters with their gradients, and use up the memory."""

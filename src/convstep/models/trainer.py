@@ -55,8 +55,10 @@ class Trainer(Layer):
         """Return inputs as a flat list of arrays of the right types and shapes."""
         raise NotImplementedError
 
-    def walk(self, arrays: list[Array], *, training: bool, rng: np.random.Generator | None = None) -> tuple[list[Array], list[Any]]:
-        """Return the outputs as a flat list, and the memory of the walk."""
+    def walk(
+        self, arrays: list[Array], *, training: bool, rng: np.random.Generator | None = None, remember: bool = True
+    ) -> tuple[list[Array], list[Any]]:
+        """Return the outputs as a flat list, and the memory of the walk, empty if nothing is to be remembered."""
         raise NotImplementedError
 
     def walk_back(self, gradients: Sequence[Array | None], memory: list[Any]) -> list[tuple[Parameter, Array]]:
@@ -237,7 +239,7 @@ class Trainer(Layer):
             hooks.call("on_predict_begin", None)
             for step, (inputs, _, _) in enumerate(data):
                 hooks.call("on_predict_batch_begin", step, None)
-                outputs, _ = self.walk(self.accept("predict", inputs), training=False)
+                outputs, _ = self.walk(self.accept("predict", inputs), training=False, remember=False)
                 found.append(outputs)
                 hooks.call("on_predict_batch_end", step, {"outputs": self.output_structure.pack(outputs)})
             hooks.call("on_predict_end", None)
@@ -272,7 +274,7 @@ class Trainer(Layer):
         """Return the outputs for one batch."""
         given = Samples.of(x, op="predict_on_batch").x
         self.prepare(given)
-        return self.output_structure.pack(self.walk(self.accept("predict_on_batch", given), training=False)[0])
+        return self.output_structure.pack(self.walk(self.accept("predict_on_batch", given), training=False, remember=False)[0])
 
     # --- parts ---
 
@@ -341,7 +343,7 @@ class Trainer(Layer):
     def _test_step(self, op: str, objective: Objective, batch: Flat) -> None:
         x, y, sample_weight = batch
         truths, weights = self._targets(op, "y", y), self._targets(op, "sample_weight", sample_weight)
-        outputs, _ = self.walk(self.accept(op, x), training=False)
+        outputs, _ = self.walk(self.accept(op, x), training=False, remember=False)
         objective.take_in(objective.loss_of(truths, outputs, weights, op=op) + self._regularization(), truths, outputs, weights)
 
     def _commit(self, pairs: list[tuple[Parameter, Array]], noting: list[tuple[Layer, Any]]) -> None:
