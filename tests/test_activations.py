@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convstep import layers
+from convstep import layers, ops
 from convstep.errors import ArgumentTypeError, ShapeError
 from convstep.layers import activations
 from convstep.ops import activations as functions
@@ -141,4 +141,18 @@ def test_an_object_of_ones_own_will_do() -> None:
 def test_refusals_say_what_is_wrong(call: Any, kind: Any, message: str) -> None:
     with pytest.raises(kind) as caught:
         call()
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [
+        (1, "softmax: axis must be below 1, not 1\n  given x (3,), axis 1"),
+        ((0, 5), "softmax: axis must be below 1, not 5\n  given x (3,), axis (0, 5)"),
+        (-2, "softmax: axis must be a whole number >= -1, not -2\n  given axis -2"),
+    ],
+)
+def test_an_axis_that_x_does_not_have_is_refused(axis: Any, message: str) -> None:
+    with pytest.raises(ShapeError) as caught:
+        ops.softmax(np.ones(3), axis=axis)
     assert str(caught.value) == message

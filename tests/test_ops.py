@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, DTypeLike
 
-from convstep import ops, steps
+from convstep import ShapeError, ops, steps
 from convstep.checks import Array
 from convstep.testing import assert_engine, gradient_check
 
@@ -659,3 +659,20 @@ def test_gradients_are_those_that_torch_printed() -> None:
     np.testing.assert_array_equal(dx.ravel(), [-5, 2, 0, -2, 5, 0, 1, -3, 0, 0, 0, 0, 4, 0, 0, -4, 0, 0, 0, 0])
     dx = ops.average_pool2d_backward(ramp(1, 3, 3, 1), ramp(1, 5, 4, 1), 2, **window)
     np.testing.assert_array_equal(dx.ravel(), [-5, 1, 1, -2, 2.5, 0.25, 0.25, -1.5, 2.5, 0.25, 0.25, -1.5, 2, 0, 0, -2, 2, 0, 0, -2])
+
+
+@pytest.mark.parametrize("word", ["same", "Same", "SAME"])
+def test_padding_words_may_be_in_capitals_as_elsewhere(word: str) -> None:
+    x, w = np.ones((1, 4, 5, 1)), np.ones((3, 3, 1, 1))
+    assert np.array_equal(ops.conv2d(x, w, padding=word), ops.conv2d(x, w, padding=1))
+
+
+@pytest.mark.parametrize(("size", "stride", "out"), [(3, 2, 1), (4, 3, 1), (3, 1, 0), (4, 2, 0)])
+def test_with_ceil_mode_a_larger_window_counts_if_it_hangs_over_by_less_than_a_stride(size: int, stride: int, out: int) -> None:
+    x = np.arange(4.0).reshape(1, 2, 2, 1)
+    if out:
+        assert ops.max_pool2d(x, size, strides=stride, ceil_mode=True).tolist() == [[[[3.0]]]]
+        assert ops.average_pool2d(x, size, strides=stride, ceil_mode=True).tolist() == [[[[1.5]]]]
+        return
+    with pytest.raises(ShapeError, match=f"max_pool2d: the window does not fit: it reaches over {size} rows, but x has 2 rows"):
+        ops.max_pool2d(x, size, strides=stride, ceil_mode=True)

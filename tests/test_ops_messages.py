@@ -174,7 +174,7 @@ def test_a_pair_has_two_numbers(op: str, name: str, least: int, call: Call, valu
 PADDINGS: list[tuple[Any, type[ConvStepError], str]] = [
     *(
         (text, ShapeError, f'padding must be "valid", "same", a whole number, a pair or two pairs, not {text!r}\n  given padding {text!r}')
-        for text in ("Same", "full", "")
+        for text in ("Some", "full", "")
     ),
     (((0, 0),) * 3, ArgumentTypeError, "padding must be two pairs, not 3\n  given padding ((0, 0), (0, 0), (0, 0))"),
     (((0, 0),), ArgumentTypeError, "padding must be two pairs, not 1\n  given padding ((0, 0),)"),
@@ -287,7 +287,7 @@ REFUSED: list[tuple[str, Call, type[ConvStepError], str, str]] = [
         shapes((2, 5, 6, 3), (2, 2, 3, 4), (1, 1, 1, 4)),
         ShapeError,
         "conv2d: b must have one number for each of the 4 outputs, shape (4,), not (1, 1, 1, 4)",
-        f"{GIVEN}, b (1, 1, 1, 4)",
+        f"{GIVEN}, b (1, 1, 1, 4); try np.ravel(b)",
     ),
     (
         "window larger than the image",

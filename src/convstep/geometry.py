@@ -61,7 +61,8 @@ class Axis:
     def rounded_up(self) -> Self:
         """Return the axis with the padding after it that a last, partly covered window needs: `ceil_mode` of ONNX and PyTorch.
 
-        A window that would start behind the image and the padding before it is dropped.
+        A window that would start behind the image and the padding before it is dropped. A window that is larger than the padded image
+        counts if it hangs over by less than a stride.
         """
         out = -(-(self.padded - self.reach) // self.stride) + 1
         if (out - 1) * self.stride >= self.pad[0] + self.size:

@@ -115,13 +115,14 @@ def pooling(op: str, x: ArrayLike, pool_size: Any, options: Given) -> Pooling:
     size = pair(op, "pool_size", pool_size, 1)
     given = {"x": images, "pool_size": pool_size}
     strides = size if options["strides"] is None else options["strides"]
-    window = explicit = _window(op, images.shape, size, {"dilation_rate": 1, **options, "strides": strides}, given)
-    for axis in (window.height, window.width):
+    axes = explicit = _axes(op, images.shape, size, {"dilation_rate": 1, **options, "strides": strides})
+    for axis in axes:
         if max(axis.pad) >= axis.reach:
             fact = f"padding must be smaller than the window, {shown(axis.reach)}, not {shown(max(axis.pad))}: a window needs a cell of x"
             raise refusal(op, fact, {**given, "padding": options["padding"]})
     if flag(op, "ceil_mode", options["ceil_mode"]):
-        window = Window2d(window.height.rounded_up(), window.width.rounded_up())
+        axes = [axis.rounded_up() for axis in axes]
+    window = _fitting(op, axes, given)
     dtype = result_type(images)
     fits_memory(op, "the padded x", (images.shape[0], *window.padded, images.shape[3]), accumulator(dtype), given)
     fits_memory(op, "y", (images.shape[0], *window.out, images.shape[3]), accumulator(dtype), given)
@@ -133,7 +134,7 @@ def pooling(op: str, x: ArrayLike, pool_size: Any, options: Given) -> Pooling:
         return replace(pooled, counts=np.asarray(size[0] * size[1], pooled.x.dtype))
     rows, columns = (
         [axis.covered(i, slice(0, bounds.padded) if with_pads else bounds.interior) for i in range(axis.out)]
-        for axis, bounds in ((window.height, explicit.height), (window.width, explicit.width))
+        for axis, bounds in zip((window.height, window.width), explicit, strict=True)
     )
     return replace(pooled, counts=np.multiply.outer(rows, columns).astype(pooled.x.dtype)[:, :, None])
 
@@ -189,6 +190,7 @@ def pair(op: str, name: str, value: Any, least: int) -> tuple[int, int]:
 def paddings(op: str, value: Any) -> Paddings:
     """Return the padding of the rows and of the columns: "valid", "same", or (before, after) pairs."""
     text = word(value)
+    text = text.lower() if text is not None and text.lower() in {"valid", "same"} else text
     if text == "valid":
         return "valid", "valid"
     if text == "same":
@@ -236,15 +238,26 @@ def _bias(op: str, b: ArrayLike | None, filters: int, given: Given) -> Array | N
     bias = numbers(op, "b", b)
     if bias.shape != (filters,):
         raise refusal(
-            op, f"b must have one number for each of the {filters} outputs, shape ({filters},), not {bias.shape}", {**given, "b": bias}
+            op,
+            f"b must have one number for each of the {filters} outputs, shape ({filters},), not {bias.shape}",
+            {**given, "b": bias},
+            "np.ravel(b)" if bias.size == filters else "",
         )
     return bias
 
 
 def _window(op: str, images: tuple[int, ...], kernel: tuple[int, ...], options: Given, given: Given) -> Window2d:
+    return _fitting(op, _axes(op, images, kernel, options), given)
+
+
+def _axes(op: str, images: tuple[int, ...], kernel: tuple[int, ...], options: Given) -> list[Axis]:
     strides, dilations = pair(op, "strides", options["strides"], 1), pair(op, "dilation_rate", options["dilation_rate"], 1)
     pads = paddings(op, options["padding"])
-    axes = [Axis.padded_by(pads[i], images[1 + i], kernel[i], stride=strides[i], dilation=dilations[i]) for i in range(2)]
+    return [Axis.padded_by(pads[i], images[1 + i], kernel[i], stride=strides[i], dilation=dilations[i]) for i in range(2)]
+
+
+def _fitting(op: str, axes: list[Axis], given: Given) -> Window2d:
+    """Return the window, which must fit at least once into the padded images."""
     for axis, name in zip(axes, ("row", "column"), strict=True):
         if axis.out < 1:
             zeros = f" with its padding of {shown(axis.pad[0])} and {shown(axis.pad[1])}" if any(axis.pad) else ""

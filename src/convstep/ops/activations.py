@@ -5,13 +5,13 @@ One rule: nothing overflows on the way, however large x is. The type that comes 
 
 import functools
 import math
-from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convstep.checks import Array, accumulator, gradient, numbers, public, result_type
+from convstep.checks import Array, accumulator, gradient, numbers, public, refusal, result_type, shown, whole
 
 P = ParamSpec("P")
 Axes: TypeAlias = int | tuple[int, ...]
@@ -28,6 +28,7 @@ def _forward(function: Callable[Concatenate[Array, P], Array]) -> Callable[Conca
     @functools.wraps(function)
     def checked(x: ArrayLike, /, *arguments: P.args, **options: P.kwargs) -> Array:
         read = numbers(function.__name__, "x", x)
+        _has_axes(function.__name__, read, options)
         dtype = result_type(read)
         return function(read.astype(accumulator(dtype), copy=False), *arguments, **options).astype(dtype, copy=False)
 
@@ -43,11 +44,21 @@ def _backward(function: Callable[Concatenate[Array, Array, P], Array]) -> Callab
         op = function.__name__
         read = numbers(op, "x", x)
         dz = gradient(op, "dy", dy, "x", read.shape)
+        _has_axes(op, read, options)
         dtype = result_type(dz, read)
         compute = accumulator(dtype)
         return function(dz.astype(compute, copy=False), read.astype(compute, copy=False), *arguments, **options).astype(dtype, copy=False)
 
     return checked
+
+
+def _has_axes(op: str, x: Array, options: Mapping[str, Any]) -> None:
+    """Refuse an axis, of those functions that go along one, that x does not have."""
+    if op.startswith(("softmax", "log_softmax")):
+        axes = options.get("axis", -1)
+        for axis in axes if isinstance(axes, tuple | list) else (axes,):
+            if whole(op, "axis", axis, -x.ndim) >= x.ndim:
+                raise refusal(op, f"axis must be below {x.ndim}, not {shown(axis)}", {"x": x, "axis": axes})
 
 
 # --- straight pieces ---
