@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convstep import layers
+from convstep import ArgumentTypeError, layers
 
 
 def built(layer: layers.Layer, *sizes: int) -> layers.Layer:
@@ -144,3 +144,12 @@ def test_refusals_say_who_and_why(call: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError)) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_a_class_in_the_style_of_keras_is_told_what_a_layer_is_here() -> None:
+    with pytest.raises(ArgumentTypeError) as caught:
+        type("Doubled", (layers.Layer,), {"call": lambda _self, x: 2 * x})
+    assert str(caught.value) == (
+        "Layer: Doubled has a method call, but here a layer has forward(x) -> (y, cache) and backward(dy, cache) -> (dx, gradients)\n"
+        "  given class 'Doubled'; try a graph, Model(inputs=..., outputs=...), if it is made of layers"
+    )

@@ -599,3 +599,18 @@ def test_data_are_never_changed() -> None:
     model.fit(x, y, epochs=2, verbose=0)
     assert np.array_equal(before[0], x)
     assert np.array_equal(before[1], y)
+
+
+def test_operators_between_symbols_are_layers() -> None:
+    one, other = layers.Input((3,)), layers.Input((3,))
+    model = Model([one, other], ((one + other) * 2.0 - one) * other + 1)
+    x, y = np.array([[1.0, 2.0, 3.0]], np.float32), np.array([[4.0, 5.0, 6.0]], np.float32)
+    np.testing.assert_allclose(model.predict([x, y], verbose=0), (2 * (x + y) - x) * y + 1)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        one + "text"
+
+
+def test_metrics_may_be_the_third_argument_of_compile() -> None:
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse", ["mae"])
+    assert set(model.test_on_batch(np.ones((4, 2)), np.ones((4, 1)), return_dict=True)) == {"loss", "mae"}

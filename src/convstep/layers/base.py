@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -41,6 +41,17 @@ class Symbol:
     inputs: tuple["Symbol", ...] = ()
     training: bool | None = None  # whether this call of the layer trains; None: as the model runs
 
+    def __add__(self, other: Any) -> "Symbol":
+        return _arithmetic(self, other, "Add", offset=1.0)
+
+    def __sub__(self, other: Any) -> "Symbol":
+        return _arithmetic(self, other, "Subtract", offset=-1.0)
+
+    def __mul__(self, other: Any) -> "Symbol":
+        return _arithmetic(self, other, "Multiply", scale=1.0)
+
+    __radd__, __rmul__ = __add__, __mul__
+
 
 class Layer:
     """A layer: arguments, parameters, and the two passes.
@@ -66,6 +77,15 @@ class Layer:
     least_axes: ClassVar[int] = 1
     several: ClassVar[bool] = False
     unsupported: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a class in the style of Keras, which has no backward pass, before anybody trains it."""
+        super().__init_subclass__()
+        if "call" in cls.__dict__:
+            passes = "forward(x) -> (y, cache) and backward(dy, cache) -> (dx, gradients)"
+            fact = f"{cls.__name__} has a method call, but here a layer has {passes}"
+            advice = "a graph, Model(inputs=..., outputs=...), if it is made of layers"
+            raise refusal("Layer", fact, {"class": cls.__name__}, advice, kind=ArgumentTypeError)
 
     def __init__(
         self,
@@ -263,3 +283,17 @@ def _unknown_argument(kind: type[Layer], word: str, value: Any) -> Exception:
     meant = f' (did you mean "{near[0]}"?)' if near else ""
     fact = f'there is no argument "{word}"{meant}; there are {", ".join(known)}'
     return refusal(kind.__name__, fact, {word: value}, kind=ArgumentTypeError)
+
+
+def _arithmetic(symbol: Symbol, other: Any, merging: str, *, scale: float | None = None, offset: float = 0.0) -> Symbol:
+    """Return what an operator between two symbols, or a symbol and a number, stands for: a merging layer, or a Rescaling."""
+    from convstep import layers  # noqa: PLC0415 - they are made of this class
+
+    if isinstance(other, Symbol):
+        merged: Symbol = getattr(layers, merging)()([symbol, other])
+        return merged
+    if not isinstance(other, int | float | np.integer | np.floating) or isinstance(other, bool):
+        return cast("Symbol", NotImplemented)  # Python then says that the operands do not go together
+    number = float(other)
+    moved: Symbol = layers.Rescaling(1.0 if scale is None else number, offset=number * offset if offset else 0.0)(symbol)
+    return moved

@@ -21,6 +21,7 @@ from convstep.random import default_generator
 from convstep.training import optimizers
 from convstep.training.batches import Arrays, Samples
 from convstep.training.callback import Callback, CallbackList, History
+from convstep.training.metric import Metric
 
 
 class Trainer(Layer):
@@ -90,13 +91,15 @@ class Trainer(Layer):
         loss : str or Loss
             For a model with several outputs one for all, or a list or a dict with one for each; None where none is wanted.
         loss_weights : list or dict of float, optional
-            How much the loss of each output counts.
+            How much the loss of each output counts. Metrics in the third place, `compile("adam", "mse", ["accuracy"])`, are metrics.
         metrics, weighted_metrics : list of str or Metric, optional
             For several outputs a list or a dict of such lists. Only weighted metrics look at sample weights.
         run_eagerly, jit_compile : any
             Accepted for Keras's sake: there is one way to run.
         """
         del run_eagerly, jit_compile
+        if metrics is None and _are_metrics(loss_weights):
+            loss_weights, metrics = None, loss_weights
         settings = {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics, "loss_weights": loss_weights}
         self.optimizer = optimizers.get(optimizer)
         self.compiled_with = settings
@@ -377,3 +380,9 @@ class Trainer(Layer):
 
 def _sorted(logs: dict[str, Any]) -> dict[str, Any]:
     return dict(sorted(logs.items()))
+
+
+def _are_metrics(value: Any) -> bool:
+    """Say whether these are names of metrics or metrics, alone or in a list."""
+    items = value if isinstance(value, list | tuple) else [value]
+    return any(isinstance(item, str | Metric) for item in items)
