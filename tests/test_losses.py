@@ -265,8 +265,7 @@ def test_what_does_not_fit_is_refused_in_words(call: Any, words: str) -> None:
         ),
         (
             lambda: losses.get(np.mean),
-            "loss: mean is a function, and its gradient is not known: derive a class from Loss\n"
-            "  given loss <function mean>",
+            "loss: mean is a function, and its gradient is not known: derive a class from Loss\n  given loss <function mean>",
         ),
         (
             lambda: losses.get(7),
