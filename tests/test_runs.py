@@ -130,6 +130,18 @@ def test_history_csv_has_a_row_for_each_epoch(whole: Outcome) -> None:
     assert [[float(cell) for cell in row] for row in rows[1:]] == [[row[name] for name in rows[0]] for row in whole.report["history"]]
 
 
+def test_the_history_has_the_rate_of_the_last_step_of_each_epoch(few: Path, tmp_path: Path) -> None:
+    path = begun(tiny(few, epochs=1, learning_rate=0.006), tmp_path).folder
+    schedule = folder.load(path)[0].optimizer
+    assert schedule.iterations == 3
+    schedule.iterations = 2  # steps that went before the last one
+    rate = schedule.learning_rate
+    assert 0 < rate < 0.006
+    assert (path / "history.csv").read_text().splitlines()[1].split(",")[3] == str(rate)
+    constant = begun(tiny(few, epochs=1, schedule="constant", learning_rate=0.006), tmp_path)
+    assert constant.report["history"][0]["learning_rate"] == 0.006
+
+
 def test_the_model_of_a_run_loads_without_code_and_scores_what_the_report_says(whole: Outcome) -> None:
     model = load_model(whole.folder)
     (_, _), (x, y) = load_digits()

@@ -25,7 +25,12 @@ from convstep.runs.settings import RATES, SCHEDULES, SETS
 
 SOURCE = str(Path(convstep.__file__).parents[1])
 TERMINAL = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PYTHONUTF8", "PYTHONIOENCODING", "TERM"}
-USAGE = r"usage: convstep \w+ \[-h\](?s:.*?)\n"
+USAGE = {
+    "train": "usage: convstep train [...]; --help lists the options\n",
+    "evaluate": "usage: convstep evaluate [-h] [--runs-dir FOLDER] [--json] RUN\n",
+    "predict": "usage: convstep predict [...]; --help lists the options\n",
+    "summary": "usage: convstep summary [-h] [--runs-dir FOLDER] MODEL\n",
+}
 NETWORK = """
 from convstep.layers import Conv2D, Dense, Dropout, Flatten
 from convstep.models import Sequential
@@ -34,6 +39,12 @@ def build(classes):
     hidden = [Conv2D(2, 5, strides=3, activation="relu"), Flatten(), Dropout(0.3)]
     return Sequential([*hidden, Dense(classes, activation="softmax")], name="tiny")
 """
+
+
+@pytest.fixture(autouse=True)
+def _eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make usage as wide on every terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
 
 
 @pytest.fixture(scope="module")
@@ -371,7 +382,7 @@ def test_a_wrong_argument_is_named(
     code, out, err = in_process(capsys, *arguments.split())
     name = arguments.split(maxsplit=1)[0]
     assert (code, out) == (2, "")
-    assert re.fullmatch(USAGE + re.escape(f"convstep {name}: error: {message}\n"), err)
+    assert err == f"{USAGE[name]}convstep {name}: error: {message}\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -380,22 +391,84 @@ def test_a_name_that_is_taken_is_refused(capsys: pytest.CaptureFixture[str], few
     code, out, err = in_process(capsys, "train", *few, "--name", "run", "--runs-dir", str(trained.parent))
     expected = f"convstep train: error: argument --name: {trained} is there already: --resume continues it, another name begins a new run\n"
     assert (code, out) == (2, "")
-    assert err.endswith(expected)
+    assert err == USAGE["train"] + expected
     assert weights(trained) == before
+
+
+@pytest.mark.parametrize("inside", ["", "runs"])
+def test_runs_cannot_be_put_into_a_file(capsys: pytest.CaptureFixture[str], few: list[str], tmp_path: Path, inside: str) -> None:
+    file = tmp_path / "file"
+    file.write_text("kept")
+    code, out, err = in_process(capsys, "train", *few, "--runs-dir", str(file / inside))
+    assert (code, out) == (2, "")
+    assert err == f"{USAGE['train']}convstep train: error: argument --runs-dir: {file} is a file, not a folder\n"
+    assert file.read_text() == "kept"
+
+
+def test_a_message_begins_with_the_command_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    for name in ("ones", "sevens"):
+        (tmp_path / name).mkdir()
+        pillow.new("L", (8, 8)).save(tmp_path / name / "0.png")
+    fact = "2 images of 2 classes are too few to set some aside to judge by"
+    expected = f"convstep train: {fact}\n  given (2, 8, 8, 3)\n"
+    assert in_process(capsys, "train", "--data", str(tmp_path), "--runs-dir", str(tmp_path / "runs")) == (1, "", expected)
+
+
+def test_images_of_mixed_sizes_name_the_option_that_scales_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    for name, height in (("ones", 8), ("sevens", 9)):
+        (tmp_path / name).mkdir()
+        pillow.new("L", (8, height)).save(tmp_path / name / "0.png")
+    fact = "convstep train: load_folder: the image is (9, 8) but the first one (8, 8)"
+    expected = f"{fact}\n  given {tmp_path / 'sevens' / '0.png'}; --image-size N scales all of them to N x N\n"
+    assert in_process(capsys, "train", "--data", str(tmp_path), "--runs-dir", str(tmp_path / "runs")) == (1, "", expected)
+
+
+def test_help_lists_every_option_of_train(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = in_process(capsys, "train", "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith("usage: convstep train [-h] [--data DATA]")
+    assert "--learning-rate RATE" in out.partition("\n\n")[0]
 
 
 def test_an_image_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
     code, out, err = in_process(capsys, "predict", str(trained), "nowhere.png")
     assert (code, out) == (2, "")
-    assert err.endswith("convstep predict: error: argument IMAGE: there is no file nowhere.png\n")
+    assert err == f"{USAGE['predict']}convstep predict: error: argument IMAGE: there is no file nowhere.png\n"
 
 
 def test_a_blank_sheet_shows_no_digit(capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path) -> None:
     pillow = pytest.importorskip("PIL.Image")
     path = tmp_path / "blank.png"
     pillow.new("L", (50, 50), 200).save(path)
-    expected = f"convstep predict: read_digit: the image shows no digit: nothing in it stands out from the rest\n  given {path}\n"
+    expected = f"convstep predict: {path}: the image shows no digit: nothing in it stands out from the rest\n"
     assert in_process(capsys, "predict", str(trained), str(path)) == (1, "", expected)
+
+
+def test_a_bad_image_takes_no_answer_from_the_good_ones(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    monkeypatch.chdir(tmp_path)
+    pillow.new("L", (50, 50), 200).save("blank.png")
+    Path("text.png").write_text("no image")
+    for digit in (1, 7):
+        drawn(digit, 100, (0, 0, 0), (255, 255, 255)).save(f"{digit}.png")
+    good, mixed = ["1.png", "7.png"], ["blank.png", "1.png", "text.png", "7.png"]
+    facts = {
+        "blank.png": "the image shows no digit: nothing in it stands out from the rest",
+        "text.png": "this is no image that can be read, or a damaged one (UnidentifiedImageError)",
+    }
+    code, answers, err = in_process(capsys, "predict", str(trained), *good)
+    assert (code, err, len(answers.splitlines())) == (0, "", 2)
+    told = "".join(f"convstep predict: {name}: {fact}\n" for name, fact in facts.items())
+    assert in_process(capsys, "predict", str(trained), *mixed) == (1, answers, told)
+
+    alone = {item["image"]: item for item in json.loads(in_process(capsys, "predict", str(trained), *good, "--json")[1])}
+    code, out, err = in_process(capsys, "predict", str(trained), *mixed, "--json")
+    assert (code, err) == (1, told)
+    assert json.loads(out) == [{"image": name, "error": facts[name]} if name in facts else alone[name] for name in mixed]
 
 
 def test_a_damaged_run_is_one_clear_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from convstep import __version__
 from convstep.cli.demo import FIGURE_SUFFIXES, add_demo
-from convstep.cli.terminal import FAILED, INTERRUPTED, MISSING, UsageError, close_stdout, complain, open_streams
+from convstep.cli.terminal import FAILED, INTERRUPTED, MISSING, WRONG_USAGE, UsageError, close_stdout, complain, open_streams
 from convstep.cli.training import add_evaluate, add_predict, add_summary, add_train
 from convstep.errors import ConvStepError, DataUnavailableError, MissingExtraError
 
@@ -36,9 +36,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(f"convstep: {str(stop) or 'interrupted'}", INTERRUPTED)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are two lines: how it is used, as far as that is one line, and what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with code 2."""
+        usage = self.format_usage()
+        if len(usage.splitlines()) > 1:
+            usage = f"usage: {self.prog} [...]; --help lists the options\n"
+        self.exit(WRONG_USAGE, f"{usage}{self.prog}: error: {message}\n")
+
+
 def argument_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="convstep",
         description="Convolutional networks that can be read, checked, seen and run.",
         allow_abbrev=False,
@@ -53,14 +64,18 @@ def argument_parser() -> argparse.ArgumentParser:
 def _run(argv: Sequence[str] | None) -> int:
     options = argument_parser().parse_args(argv)
     try:
-        options.command(options)
+        return options.command(options) or 0
     except UsageError as error:
         _refuse(options.parser, error)
     except (MissingExtraError, DataUnavailableError) as error:
-        return complain(f"{options.parser.prog}: {error}", MISSING)
+        return complain(_told(options.parser.prog, error), MISSING)
     except ConvStepError as error:
-        return complain(f"{options.parser.prog}: {error}", FAILED)
-    return 0
+        return complain(_told(options.parser.prog, error), FAILED)
+
+
+def _told(prog: str, error: ConvStepError) -> str:
+    """Return the message after the name of the command, which some errors begin with too."""
+    return f"{prog}: {str(error).removeprefix(prog.rsplit(maxsplit=1)[-1] + ': ')}"
 
 
 def _refuse(parser: argparse.ArgumentParser, error: UsageError) -> NoReturn:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convstep.cli.terminal import UsageError, console, print_json, say
+from convstep.cli.terminal import FAILED, UsageError, console, print_json, say
 
 if TYPE_CHECKING:
     from convstep.runs import Outcome
@@ -148,8 +148,8 @@ def add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.set_defaults(command=predict, parser=parser)
 
 
-def predict(options: argparse.Namespace) -> None:
-    """Run `convstep predict`."""
+def predict(options: argparse.Namespace) -> int:
+    """Run `convstep predict`: all that can be read is told, and then whether anything could not."""
     path = _run_folder("RUN", options.run, options.runs_dir)
     for image in options.images:
         if not image.exists():
@@ -157,12 +157,16 @@ def predict(options: argparse.Namespace) -> None:
     _limit_threads()
     from convstep import runs
 
-    found = runs.predict(path, options.images)
+    found = runs.predict_each(path, options.images)
+    unread = {item.image: _fact(item.error) for item in found if isinstance(item, runs.Unread)}
     if options.json:
-        print_json([vars(item) for item in found])
-        return
+        print_json([{"image": item.image, "error": unread[item.image]} if isinstance(item, runs.Unread) else vars(item) for item in found])
     for item in found:
-        console().print(f"{item.image}: {item.label} ({100 * item.probability:.1f} %)", markup=False, soft_wrap=True)
+        if isinstance(item, runs.Unread):
+            say(f"{options.parser.prog}: {item.image}: {unread[item.image]}")
+        elif not options.json:
+            console().print(f"{item.image}: {item.label} ({100 * item.probability:.1f} %)", markup=False, soft_wrap=True)
+    return FAILED if unread else 0
 
 
 def add_summary(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -224,6 +228,11 @@ def _run_folder(argument: str, run: str, runs: Path) -> Path:
 def _found(name: str, runs: Path) -> Path | None:
     """Return the path that is meant: itself, or a run's name."""
     return next((path for path in (Path(name), runs / name) if path.exists()), None)
+
+
+def _fact(error: Exception) -> str:
+    """Return what an error says in its first line, without the function that says it."""
+    return str(error).splitlines()[0].partition(": ")[2]
 
 
 def _print_outcome(outcome: "Outcome", *, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from convstep.runs.folder import Journal, Verdict
 from convstep.runs.networks import NETWORKS
 from convstep.runs.photograph import read_digit
-from convstep.runs.predicting import Prediction, evaluate, predict
+from convstep.runs.predicting import Prediction, Unread, evaluate, predict, predict_each
 from convstep.runs.settings import SettingError, Settings
 from convstep.runs.training import Interrupted, Outcome, resume, train
 
@@ -15,9 +15,11 @@ __all__ = [
     "Prediction",
     "SettingError",
     "Settings",
+    "Unread",
     "Verdict",
     "evaluate",
     "predict",
+    "predict_each",
     "read_digit",
     "resume",
     "train",

@@ -29,7 +29,7 @@ from convstep.runs.sets import Sets, load_sets
 from convstep.runs.settings import SettingError, Settings
 from convstep.training.configuration import serialize
 
-__all__ = ["Journal", "Verdict", "create", "load", "same_images", "write_curves", "write_report"]
+__all__ = ["Journal", "Verdict", "check_runs", "create", "load", "same_images", "write_curves", "write_report"]
 
 KEY, VERSION = "convstep_run", 1  # under which a run is found in the notes of its model
 FIRST_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -56,7 +56,7 @@ class Journal:
     created : str
         When the run began, in UTC.
     history : tuple of dict
-        For each epoch its number from 1, its losses and accuracies, the last learning rate and its seconds.
+        For each epoch its number from 1, its losses and accuracies, the learning rate of its last step, and its seconds.
     """
 
     settings: Settings
@@ -105,6 +105,21 @@ class Journal:
         """Write model, optimizer and journal into a folder, in one step."""
         plain = {**vars(self), "settings": self.settings.as_plain(), "history": list(self.history)}
         model.save(folder, notes={KEY: {"version": VERSION, **plain}})
+
+
+def check_runs(runs: Path) -> None:
+    """Refuse a folder of runs that cannot become one.
+
+    Raises
+    ------
+    SettingError
+        If it, or what it would lie in, is a file.
+    """
+    for path in (runs, *runs.parents):
+        if os.path.exists(path):  # noqa: PTH110 - of which Path.exists raises what it may not look at
+            if not path.is_dir():
+                raise SettingError(f"--runs-dir: {path} is a file, not a folder")
+            return
 
 
 def create(runs: Path, name: str | None, title: str, write: Callable[[Path], None]) -> Path:

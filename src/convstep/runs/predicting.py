@@ -10,14 +10,14 @@ import numpy as np
 from convstep.checks import Array
 from convstep.data import read_image
 from convstep.engines import use_engine
-from convstep.errors import DataError
+from convstep.errors import ConvStepError, DataError, MissingExtraError
 from convstep.ops import activations
 from convstep.runs.folder import Journal, Verdict, load, same_images
 from convstep.runs.photograph import read_digit
 from convstep.runs.sets import scaled
 from convstep.runs.training import judge
 
-__all__ = ["Prediction", "evaluate", "predict"]
+__all__ = ["Prediction", "Unread", "evaluate", "predict", "predict_each"]
 
 PHOTOGRAPHED = ("digits", "mnist")  # sets whose images were made as `photograph` makes them
 
@@ -30,6 +30,14 @@ class Prediction:
     label: str
     probability: float
     probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An image about which a network says nothing, and why."""
+
+    image: str
+    error: ConvStepError
 
 
 def evaluate(path: Path) -> tuple[Verdict, Journal]:
@@ -60,12 +68,42 @@ def predict(path: Path, images: Sequence[Path]) -> list[Prediction]:
     MissingExtraError
         pillow is not installed, which the extra ``data`` brings.
     """
+    found = []
+    for item in predict_each(path, images):
+        if isinstance(item, Unread):
+            raise item.error
+        found.append(item)
+    return found
+
+
+def predict_each(path: Path, images: Sequence[Path]) -> list[Prediction | Unread]:
+    """Say which class each image shows, whatever is wrong with the others.
+
+    Raises
+    ------
+    DataError
+        If there is no run, or it is damaged.
+    MissingExtraError
+        pillow is not installed, which the extra ``data`` brings.
+    """
     model, journal = load(path)
-    x = np.stack([_prepared(image, journal) for image in images])
+    prepared = [_prepared_or_not(image, journal) for image in images]
+    read = [x for x in prepared if not isinstance(x, Unread)]
+    if not read:
+        return [x for x in prepared if isinstance(x, Unread)]
     with use_engine(journal.settings.engine):
-        shares = _probabilities(model, np.asarray(model.predict(scaled(x), verbose=0)))
+        shares = iter(_probabilities(model, np.asarray(model.predict(scaled(np.stack(read)), verbose=0))))
     classes = journal.data["classes"]
-    return [_told(str(image), row, classes) for image, row in zip(images, shares, strict=True)]
+    return [x if isinstance(x, Unread) else _told(str(image), next(shares), classes) for image, x in zip(images, prepared, strict=True)]
+
+
+def _prepared_or_not(image: Path, journal: Journal) -> Array | Unread:
+    try:
+        return _prepared(image, journal)
+    except MissingExtraError:
+        raise
+    except ConvStepError as error:
+        return Unread(str(image), error)
 
 
 def _prepared(image: Path, journal: Journal) -> Array:

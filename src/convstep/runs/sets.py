@@ -24,6 +24,7 @@ Labelled: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 WHITE = 255
 SHARE = 0.2  # of each class is set aside to judge by, where the data say nothing else
+OTHER_SIZE = ("give size=(height, width) to scale all of them", "--image-size N scales all of them to N x N")  # here it is an option
 TRAIN, TEST = ("train", "training"), ("test", "val", "valid", "validation")
 GESTURES, FACES = tuple("012345"), ("not happy", "happy")
 
@@ -110,9 +111,9 @@ def _folder(settings: Settings) -> Sets:
     options: Mapping[str, Any] = {"size": size, "color": "gray" if settings.gray else "rgb"}
     parts = [next((root / name for name in names if (root / name).is_dir()), None) for names in (TRAIN, TEST)]
     if None in parts:
-        (x, y), names = load_folder(root, **options)
+        (x, y), names = _read(root, options)
         return _parted(x, y, tuple(names))
-    (train, names), (test, others) = (load_folder(part or root, **options) for part in parts)
+    (train, names), (test, others) = (_read(part or root, options) for part in parts)
     if names != others:
         raise DataError(f"train: {parts[0]} has the classes {_words(names)}, but {parts[1]} has {_words(others)}\n  given {root}")
     if train[0].shape[1:] != test[0].shape[1:]:
@@ -121,6 +122,14 @@ def _folder(settings: Settings) -> Sets:
             f"train: the images to train on and to judge by have the sizes {sizes}: --image-size brings all to one\n  given {root}"
         )
     return Sets(train, test, tuple(names))
+
+
+def _read(root: Path, options: Mapping[str, Any]) -> tuple[Labelled, list[str]]:
+    """Read a folder; its errors name the option of the command for the argument of `load_folder`."""
+    try:
+        return load_folder(root, **options)
+    except DataError as error:
+        raise type(error)(str(error).replace(*OTHER_SIZE)) from None
 
 
 def _parted(x: NDArray[np.uint8], y: NDArray[np.int64], classes: tuple[str, ...]) -> Sets:

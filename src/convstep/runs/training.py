@@ -19,7 +19,7 @@ from convstep.errors import ConvStepError, DataError, ShapeError
 from convstep.models.interrupts import interrupts_wait
 from convstep.random import set_random_seed
 from convstep.runs.dealing import Deal, NewEpoch, targets
-from convstep.runs.folder import Journal, Verdict, create, load, same_images, write_curves, write_report
+from convstep.runs.folder import Journal, Verdict, check_runs, create, load, same_images, write_curves, write_report
 from convstep.runs.networks import build, compile_for
 from convstep.runs.sets import Sets, load_sets
 from convstep.runs.settings import SettingError, Settings
@@ -74,6 +74,7 @@ def train(
         After Ctrl-C; the last whole epoch is in the folder.
     """
     _check_engine(settings.engine)
+    check_runs(runs)
     sets = load_sets(settings)
     set_random_seed(settings.seed)
     model = build(settings.model, sets.shape, len(sets.classes))
@@ -127,10 +128,14 @@ class Keeper(Callback):
         """Look at the clock."""
         self._start = time.perf_counter()
 
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Note the rate of the step: after it the schedule says that of the next one, and after the last step that of none."""
+        self._rate = self.model.optimizer.learning_rate
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the model first, which counts, then what is made from it."""
         logs = {} if logs is None else logs
-        logs |= {"learning_rate": self.model.optimizer.learning_rate, "seconds": round(time.perf_counter() - self._start, 3)}
+        logs |= {"learning_rate": self._rate, "seconds": round(time.perf_counter() - self._start, 3)}
         if not math.isfinite(logs["loss"]):
             fact = f"train: in epoch {epoch + 1} the loss became {logs['loss']}: try a smaller --learning-rate"
             raise ConvStepError(
