@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from tests.damage import answers, withstands
 
+from convstep import models
 from convstep.data import load_happy, load_signs
 from convstep.errors import ArgumentTypeError, DataError, MissingExtraError
+from convstep.random import set_random_seed
+from convstep.training.losses import SparseCategoricalCrossentropy
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed (extra data)")
 
@@ -60,6 +63,24 @@ def test_the_real_signs_are_as_published() -> None:
     assert (x.shape, x.dtype, int(x.min()), int(x.max())) == ((120, 64, 64, 3), np.uint8, 3, 241)
     assert (y.shape, y.dtype) == ((120,), np.int64)
     assert np.bincount(y).tolist() == [20] * 6
+
+
+@pytest.mark.skipif(real_signs() is None, reason="no test_signs.h5 in ../shared/data and none named by CONVSTEP_SIGNS")
+def test_the_networks_of_the_course_learn_from_the_real_signs_for_an_epoch() -> None:
+    x, y = load_signs(real_signs() or "")
+    images = (x / 255).astype(np.float32)
+    for network, loss in (
+        (models.signs, "sparse_categorical_crossentropy"),
+        (models.signs_tf1, SparseCategoricalCrossentropy(from_logits=True)),
+    ):
+        set_random_seed(1)
+        model = network()
+        model.compile("adam", loss, metrics=["accuracy"])
+        before = model.evaluate(images, y, verbose=0)[0]
+        history = model.fit(images, y, batch_size=20, epochs=1, verbose=0)
+        assert model.evaluate(images, y, verbose=0)[0] < before
+        assert set(history.history) == {"loss", "accuracy"}
+        assert model.predict(images[:2], verbose=0).shape == (2, 6)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
