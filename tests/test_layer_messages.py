@@ -153,3 +153,21 @@ def test_a_class_in_the_style_of_keras_is_told_what_a_layer_is_here() -> None:
         "Layer: Doubled has a method call, but here a layer has forward(x) -> (y, cache) and backward(dy, cache) -> (dx, gradients)\n"
         "  given class 'Doubled'; try a graph, Model(inputs=..., outputs=...), if it is made of layers"
     )
+
+
+ONE: Any = 8  # where several numbers belong
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: layers.Input(ONE), "Input: shape must be a tuple or list, not 8\n  given shape 8"),
+        (lambda: layers.Reshape(ONE), "Reshape: target_shape must be a tuple or list, not 8\n  given target_shape 8"),
+        (lambda: layers.Permute(ONE), "Permute: dims must be a tuple or list, not 8\n  given dims 8"),
+        (lambda: layers.Dense(1, input_shape=ONE), "Dense: input_shape must be a tuple or list, not 8\n  given input_shape 8"),
+    ],
+)
+def test_a_shape_that_is_one_number_is_refused_in_words(call: Any, message: str) -> None:
+    with pytest.raises(ArgumentTypeError) as caught:
+        call()
+    assert str(caught.value) == message

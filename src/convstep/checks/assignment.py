@@ -15,6 +15,7 @@ from convstep.checks.values import (
     cast,
     fits_memory,
     gradient,
+    items,
     numbers,
     one_of,
     options,
@@ -144,7 +145,7 @@ def share(op: str, dz: ArrayLike, shape: Sequence[int]) -> tuple[Array, tuple[in
     value = numbers(op, "dz", dz)
     if value.shape != ():
         raise refusal(op, f"dz must be one number, not an array of shape {value.shape}", {"dz": value})
-    sizes = _sequence(shape)
+    sizes = items(shape)
     if sizes is None or len(sizes) != 2:
         fact = f"shape must be a pair of whole numbers (n_H, n_W), not {shown(shape)}"
         raise refusal(op, fact, {"shape": shape}, kind=ArgumentTypeError)
@@ -198,7 +199,7 @@ def _filters_fit_images(op: str, images: tuple[int, ...], filters: tuple[int, ..
 def _cache(op: str, cache: Sequence[Any], maker: str) -> Sequence[Any]:
     """Return the parts of the cache that `maker` returned."""
     names = CACHES[maker]
-    parts = _sequence(cache)
+    parts = items(cache)
     pair = parts is not None and len(parts) == 2 and _looks_like_cache(parts[1], maker)
     if parts is not None and len(parts) == len(names) and not pair:
         return parts
@@ -214,15 +215,5 @@ def _cache(op: str, cache: Sequence[Any], maker: str) -> Sequence[Any]:
 
 def _looks_like_cache(value: object, maker: str) -> bool:
     """Say whether this has as many parts as the cache of `maker`, with a mapping as the last."""
-    parts = _sequence(value)
+    parts = items(value)
     return parts is not None and len(parts) == len(CACHES[maker]) and issubclass(type(parts[-1]), Mapping)
-
-
-def _sequence(value: object) -> tuple[Any, ...] | None:
-    """Return the items of a tuple or list, and None for anything else."""
-    if not issubclass(type(value), tuple | list):
-        return None
-    try:
-        return tuple(value)  # type: ignore[arg-type]
-    except Exception:  # noqa: BLE001 - a stranger's tuple may raise anything
-        return None

@@ -123,6 +123,24 @@ def whole(op: str, name: str, value: object, least: int, *, other: str = "") -> 
     return number
 
 
+def items(value: object) -> tuple[Any, ...] | None:
+    """Return the items of a tuple or list, and None for anything else."""
+    if not issubclass(type(value), tuple | list):
+        return None
+    try:
+        return tuple(value)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - a stranger's tuple may raise anything
+        return None
+
+
+def listed(op: str, name: str, value: object) -> tuple[Any, ...]:
+    """Return the items of a tuple or list, and refuse anything else."""
+    found = items(value)
+    if found is None:
+        raise refusal(op, f"{name} must be a tuple or list, not {shown(value)}", {name: value}, kind=ArgumentTypeError)
+    return found
+
+
 def word(value: object) -> str | None:
     """Return a text as Python's own str, and None for anything else."""
     return str.__str__(value) if issubclass(type(value), str) else None

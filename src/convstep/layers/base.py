@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self, TypeAlias, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from convstep.checks import Array, numbers, refusal
+from convstep.checks import Array, listed, numbers, refusal
 from convstep.errors import ArgumentTypeError
 
 Shape: TypeAlias = tuple[int | None, ...]  # the first entry, the batch, is None
@@ -106,7 +106,7 @@ class Layer:
         self.named = name is not None
         self.trainable = trainable
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self.input_shape = None if input_shape is None else listed(kind, "input_shape", input_shape)
         self.parameters: list[Parameter] = []
         self.fixed: dict[int, int] = {}  # axes of the input whose length the parameters depend on
         self.built = False

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from convstep.checks import Array, refusal, whole
+from convstep.checks import Array, listed, refusal, whole
 from convstep.errors import ArgumentTypeError
 from convstep.layers.base import Gradients, Layer, Shape, Symbol
 
@@ -36,7 +36,7 @@ class InputLayer(Layer):
             fact = "give either shape, with or without batch_size, or batch_shape"
             given = {"shape": shape, "batch_size": batch_size, "batch_shape": batch_shape}
             raise refusal("Input", fact, given, kind=ArgumentTypeError)
-        sizes = (batch_size, *shape) if shape is not None else tuple(batch_shape or ())
+        sizes = (batch_size, *listed("Input", "shape", shape)) if shape is not None else listed("Input", "batch_shape", batch_shape)
         self.batch_shape: Shape = tuple(None if size is None else whole("Input", f"axis {i}", size, 1) for i, size in enumerate(sizes))
         self.built = True
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convstep.checks import Array, accumulator, one_of, refusal, result_type, whole
+from convstep.checks import Array, accumulator, listed, one_of, refusal, result_type, whole
 from convstep.checks.operations import pair
 from convstep.layers.base import Gradients, Layer, Shape
 from convstep.layers.windows import IMAGES, SIDES, channels_last, two_pairs
@@ -162,9 +162,8 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **options: Any) -> None:
         super().__init__(**options)
-        self.target_shape = tuple(
-            -1 if size == -1 else whole("Reshape", f"target_shape[{i}]", size, 1) for i, size in enumerate(target_shape)
-        )
+        sizes = enumerate(listed("Reshape", "target_shape", target_shape))
+        self.target_shape = tuple(-1 if size == -1 else whole("Reshape", f"target_shape[{i}]", size, 1) for i, size in sizes)
         if self.target_shape.count(-1) > 1:
             raise refusal("Reshape", "target_shape may hold one -1, not more", {"target_shape": self.target_shape})
 
@@ -201,7 +200,7 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **options: Any) -> None:
         super().__init__(**options)
-        self.dims = tuple(dims)
+        self.dims = listed("Permute", "dims", dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise refusal("Permute", f"dims must be the numbers 1 to {len(self.dims)} in some order, not {self.dims}", {"dims": dims})
 
