@@ -427,3 +427,9 @@ def test_values_of_every_size_are_moved(size: float, linear: bool) -> None:
     wrong = gradient_check(twice, lambda d, _cache: np.array([2.0, 2.1, 2.0]) * d, arguments, linear=linear)
     assert (wrong.argument, wrong.index) == ("x", (1,))
     assert wrong.error > 1e-3
+
+
+def test_cases_of_no_function_are_refused() -> None:
+    with pytest.raises(ShapeError) as caught:
+        next(cases(1, functions=()))
+    assert str(caught.value) == "cases: functions must name at least one of the eight\n  given functions ()"

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from convstep import steps
+from convstep.checks import Array
 from convstep.geometry import Axis, Window2d
 
 __all__ = ["Account", "SingleStep", "report", "summary", "walk"]
 
-Array = NDArray[Any]
 
 FILTERS = {
     # Sobel's filters answer where ink begins below, or to the right, of blank paper; with the other sign, where it ends.

@@ -9,14 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
-from numpy.typing import NDArray
 
+from convstep.checks import Array
 from convstep.figures import style
 from convstep.geometry import Window2d
 
 __all__ = ["draw_steps"]
 
-Array = NDArray[Any]
 
 WIDTH, HEIGHT = 8.0, 14.4  # inches
 LEFT = 0.45

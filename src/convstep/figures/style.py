@@ -16,9 +16,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from convstep.checks import Array
 
 DPI = 150
 INK, GREY, RULE = "#1a1a1a", "#595959", "#c8c8c8"

@@ -47,6 +47,8 @@ def cases(
         The same seed draws the same cases.
     """
     whole("cases", "count", count, 1)
+    if not functions:
+        raise refusal("cases", "functions must name at least one of the eight", {"functions": functions})
     for name in functions:
         one_of("cases", "functions", name, FUNCTIONS)
     if not dtypes or not all(np.dtype(dtype).kind == "f" for dtype in dtypes):
