@@ -46,7 +46,7 @@ def conv_single_step(a_slice_prev: ArrayLike, W: ArrayLike, b: ArrayLike) -> Any
 def conv_forward(A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparameters: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...]]:
     """Slide every filter over every image, as `convstep.steps.conv_forward` does."""
     given = doors.convolution("conv_forward", A_prev, W, b, hparameters)
-    Z = current_engine().correlate(given.A_prev, given.W, given.b.reshape(-1), given.window.bounded(), 1)
+    Z = current_engine().correlate(given.A_prev, given.W, given.b.reshape(-1), given.window, 1)
     return Z.astype(given.dtype, copy=False), (A_prev, W, b, hparameters)
 
 
@@ -54,7 +54,7 @@ def conv_forward(A_prev: ArrayLike, W: ArrayLike, b: ArrayLike, hparameters: Map
 def conv_backward(dZ: ArrayLike, cache: Sequence[Any]) -> tuple[Array, Array, Array]:
     """Carry the gradient of a convolution back, as `convstep.steps.conv_backward` does."""
     dZ, given = doors.convolution_gradient("conv_backward", dZ, cache)
-    engine, window = current_engine(), given.window.bounded()
+    engine, window = current_engine(), given.window
     dA_prev = engine.correlate_to_x(dZ, given.W, window, 1)
     dW = engine.correlate_to_w(dZ, given.A_prev, window, 1)
     db = dZ.sum(axis=(0, 1, 2), keepdims=True)
@@ -65,7 +65,7 @@ def conv_backward(dZ: ArrayLike, cache: Sequence[Any]) -> tuple[Array, Array, Ar
 def pool_forward(A_prev: ArrayLike, hparameters: Mapping[str, Any], mode: str = "max") -> tuple[Array, tuple[Any, ...]]:
     """Take the largest or the mean value of every window, as `convstep.steps.pool_forward` does."""
     given = doors.pooling("pool_forward", A_prev, hparameters, mode)
-    engine, window = current_engine(), given.window.bounded()
+    engine, window = current_engine(), given.window
     if given.mode == "max":
         A = engine.max_pool(given.A_prev, window)
     else:
@@ -92,7 +92,7 @@ def distribute_value(dz: ArrayLike, shape: Sequence[int]) -> Array:
 def pool_backward(dA: ArrayLike, cache: Sequence[Any], mode: str = "max") -> Array:
     """Carry the gradient of pooling back, as `convstep.steps.pool_backward` does: every largest value gets it."""
     dA, given = doors.pooling_gradient("pool_backward", dA, cache, mode)
-    engine, window = current_engine(), given.window.bounded()
+    engine, window = current_engine(), given.window
     if given.mode == "max":
         dA_prev = engine.max_pool_to_x(dA, given.A_prev, window, "all")
     else:

@@ -23,7 +23,7 @@ from convstep.checks.values import (
     whole,
     word,
 )
-from convstep.checks.words import counted, refusal, shown
+from convstep.checks.words import counted, extent, refusal, shown
 from convstep.errors import ArgumentTypeError
 from convstep.geometry import Axis, Padding, Window2d
 
@@ -163,9 +163,8 @@ def sliding_window(op: str, sizes: tuple[int, ...], kernel: tuple[int, ...], str
     window = Window2d(*(Axis.padded_by(pad, size, f, stride=stride) for size, f in zip(sizes, kernel, strict=True)))
     for axis, name in ((window.height, "row"), (window.width, "column")):
         if axis.out < 1:
-            padded = counted(axis.padded, name) + (f" with its padding of {axis.pad[0]} and {axis.pad[1]}" if any(axis.pad) else "")
-            raise refusal(op, f"the window does not fit: f = {shown(axis.kernel)}, but the image has {padded}", given)
-    return window
+            raise refusal(op, f"the window does not fit: f = {shown(axis.kernel)}, but the image has {extent(axis, name)}", given)
+    return window.bounded()
 
 
 def _pad(op: str, name: str, value: object) -> Padding:

@@ -20,7 +20,7 @@ from convstep.checks.values import (
     whole,
     word,
 )
-from convstep.checks.words import counted, refusal, shown
+from convstep.checks.words import counted, extent, refusal, shown
 from convstep.errors import ArgumentTypeError
 from convstep.geometry import Axis, Padding, Window2d
 
@@ -260,8 +260,7 @@ def _fitting(op: str, axes: list[Axis], given: Given) -> Window2d:
     """Return the window, which must fit at least once into the padded images."""
     for axis, name in zip(axes, ("row", "column"), strict=True):
         if axis.out < 1:
-            zeros = f" with its padding of {shown(axis.pad[0])} and {shown(axis.pad[1])}" if any(axis.pad) else ""
-            fact = f"it reaches over {counted(axis.reach, name)}, but x has {counted(axis.padded, name)}{zeros}"
+            fact = f"it reaches over {counted(axis.reach, name)}, but x has {extent(axis, name)}"
             raise refusal(op, f"the window does not fit: {fact}", given)
     return Window2d(*axes).bounded()
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from convstep.errors import ArgumentTypeError, ShapeError
+from convstep.geometry import Axis
 
 Refusal: TypeAlias = ShapeError | ArgumentTypeError
 
@@ -37,6 +38,12 @@ def shown(value: object) -> str:
 def counted(number: int, noun: str) -> str:
     """Return "1 row" or "2 rows"."""
     return f"{_inside(number, 0)} {noun}{'' if number == 1 else 's'}"
+
+
+def extent(axis: Axis, noun: str) -> str:
+    """Return how long a padded axis is, "5 rows", and how much of that is padding."""
+    zeros = f" with its padding of {shown(axis.pad[0])} and {shown(axis.pad[1])}" if any(axis.pad) else ""
+    return f"{counted(axis.padded, noun)}{zeros}"
 
 
 def _inside(value: object, depth: int) -> str:
