@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Literal, Self
 
 from convstep.checks import Array, one_of
+from convstep.checks.operations import flag
+from convstep.extras import require
 from convstep.geometry import Window2d
 
 Ties = Literal["first", "all"]
@@ -45,19 +49,32 @@ class Engine:
     window_sum_to_x: Callable[[Array, Window2d], Array]
 
 
-def _numpy() -> Engine:
+def _numpy(*, exact: bool) -> Engine:
     from convstep.engines.numpy import ENGINE  # noqa: PLC0415 - an engine is loaded when it is chosen
 
+    del exact  # it always is
     return ENGINE
 
 
-_ENGINES: dict[str, Callable[..., Engine]] = {"numpy": _numpy}
+def _compiled(*, exact: bool) -> Engine:
+    require("numba", extra="fast", op="use_engine")
+    from convstep.engines.compiled import ENGINE, EXACT  # noqa: PLC0415
+
+    return EXACT if exact else ENGINE
+
+
+_ENGINES: dict[str, Callable[..., Engine]] = {"compiled": _compiled, "numpy": _numpy}
 _current: ContextVar[Engine | None] = ContextVar("convstep_engine", default=None)
 
 
 def current_engine() -> Engine:
-    """Return the engine that operations run on: the one chosen with `use_engine`, else the NumPy engine."""
-    return _current.get() or _numpy()
+    """Return the engine that operations run on: the one chosen with `use_engine`, else the fastest that is installed."""
+    return _current.get() or _fastest()
+
+
+@cache
+def _fastest() -> Engine:
+    return _compiled(exact=False) if find_spec("numba") else _numpy(exact=False)
 
 
 class use_engine:  # noqa: N801 - reads as the verb that it is
@@ -66,7 +83,10 @@ class use_engine:  # noqa: N801 - reads as the verb that it is
     Parameters
     ----------
     name : str
-        "numpy".
+        "compiled", the default wherever Numba is installed (extra `fast`), or "numpy".
+    exact : bool
+        Whether every sum is formed of the very products that the loops add up. Else 3 x 3 convolutions in float32 may go by
+        Winograd's algorithm, which is faster and rounds more.
 
     Notes
     -----
@@ -77,12 +97,14 @@ class use_engine:  # noqa: N801 - reads as the verb that it is
     ShapeError
         If there is no engine of that name.
     ArgumentTypeError
-        If the name is not a text.
+        If the name is not a text, or exact is not True or False.
+    MissingExtraError
+        If the engine is not installed.
     """
 
-    def __init__(self, name: str) -> None:
-        chosen = one_of("use_engine", "name", name, tuple(_ENGINES))
-        self._token: Token[Engine | None] = _current.set(_ENGINES[chosen]())
+    def __init__(self, name: str, *, exact: bool = False) -> None:
+        chosen = _ENGINES[one_of("use_engine", "name", name, tuple(_ENGINES))](exact=flag("use_engine", "exact", exact))
+        self._token: Token[Engine | None] = _current.set(chosen)
 
     def __enter__(self) -> Self:
         return self

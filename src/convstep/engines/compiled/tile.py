@@ -1,0 +1,208 @@
+"""The register tile: a small matrix product whose sums all stay in registers. Every linear kernel is made of it.
+
+One rule: a tile is told where its rows begin by tables of offsets, so that stride, dilation and gradients are only other tables.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+FLOATS = {4: (ir.FloatType(), "f32"), 8: (ir.DoubleType(), "f64")}
+
+
+class Product(NamedTuple):
+    """What a tile works on: addresses and strides in bytes, all of them 64-bit integers.
+
+    C[m, n] = start + sum over o < outer, r < terms of  A[a_rows[m] + a_outer[o] + r * a_term] * B[o, r, n]
+
+    Row m of C begins at c + c_rows[m]. B is packed: for each term as many numbers as the tile is wide, one term after the other.
+    """
+
+    a: Any
+    a_rows: Any  # address of int64 offsets, one for each row
+    a_outer: Any  # address of int64 offsets, one for each outer step
+    a_term: Any
+    b: Any
+    c: Any
+    c_rows: Any
+    outer: Any  # >= 1
+    terms: Any  # >= 1
+    start: Any  # 0: nothing; 1: what C holds; else the address of a row to start from, such as a bias
+    floor: Any  # 1: negative sums become 0
+    columns: Any  # n < columns are written; at most as many as the tile is wide
+
+
+class _Emitter:
+    """Writes LLVM's instructions for one size of tile."""
+
+    def __init__(self, builder: Any, product: Product, rows: int, vectors: int, *, lanes: int, size: int) -> None:  # noqa: PLR0917
+        self.builder, self.product = builder, product
+        self.rows, self.vectors, self.lanes, self.size = range(rows), range(vectors), lanes, size
+        self.number, suffix = FLOATS[size]
+        self.vector, self.width = ir.VectorType(self.number, lanes), lanes * size
+        self.cells = [(m, n) for m in self.rows for n in self.vectors]
+        kind = f"v{lanes}{suffix}"
+        mask, pointer = ir.VectorType(I1, lanes), self.vector.as_pointer()
+        self.fma = self._function(f"llvm.fma.{kind}", self.vector, [self.vector] * 3)
+        self.masked_load = self._function(f"llvm.masked.load.{kind}.p0", self.vector, [pointer, I32, mask, self.vector])
+        self.masked_store = self._function(f"llvm.masked.store.{kind}.p0", ir.VoidType(), [self.vector, pointer, I32, mask])
+
+    def _function(self, name: str, result: Any, arguments: list[Any]) -> Any:
+        return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
+
+    # --- words ---
+
+    def plus(self, address: Any, offset: Any) -> Any:
+        return self.builder.add(address, I64(offset) if isinstance(offset, int) else offset)
+
+    def load(self, address: Any, kind: Any, align: int) -> Any:
+        loaded = self.builder.load(self.builder.inttoptr(address, kind.as_pointer()))
+        loaded.align = align
+        return loaded
+
+    def entry(self, table: Any, index: Any) -> Any:
+        return self.load(self.plus(table, self.builder.mul(index, I64(8))), I64, 8)
+
+    def splat(self, scalar: Any) -> Any:
+        first = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, I32(0))
+        return self.builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes))
+
+    def block(self, name: str) -> Any:
+        return self.builder.append_basic_block(name)
+
+    # --- the tile ---
+
+    def emit(self) -> None:
+        """Write the whole tile: the first sums, two loops, the end."""
+        builder, product = self.builder, self.product
+        full = builder.icmp_signed(">=", product.columns, I64(len(self.vectors) * self.lanes))
+        a_rows = [self.plus(product.a, self.entry(product.a_rows, I64(m))) for m in self.rows]
+        c_rows = [self.plus(product.c, self.entry(product.c_rows, I64(m))) for m in self.rows]
+        masks = [self._mask(n) for n in self.vectors]
+        sums = self._sum_up(a_rows, self._first_sums(c_rows, full, masks))
+        floor = builder.select(builder.icmp_signed("==", product.floor, I64(1)), self._constant(0.0), self._constant(float("-inf")))
+        ends = {cell: builder.select(builder.fcmp_ordered("<", sums[cell], floor), floor, sums[cell]) for cell in self.cells}
+        self._store(c_rows, ends, full, masks)
+
+    def _constant(self, value: float) -> Any:
+        return ir.Constant(self.vector, [value] * self.lanes)
+
+    def _mask(self, n: int) -> Any:
+        """Return which lanes of vector n are columns of C."""
+        kind = ir.VectorType(I32, self.lanes)
+        count = self.builder.trunc(self.product.columns, I32)
+        first = self.builder.insert_element(ir.Constant(kind, ir.Undefined), count, I32(0))
+        counts = self.builder.shuffle_vector(first, first, ir.Constant(kind, [0] * self.lanes))
+        return self.builder.icmp_signed("<", ir.Constant(kind, [n * self.lanes + i for i in range(self.lanes)]), counts)
+
+    def _first_sums(self, c_rows: list[Any], full: Any, masks: list[Any]) -> dict[Any, Any]:
+        """Return what the sums start from: nothing, C (all of it or the columns that there are), or one row for all."""
+        builder, start = self.builder, self.product.start
+        nothing, held, held_full, held_part, row, begun = (self.block(n) for n in ("nothing", "held", "full", "part", "row", "begun"))
+        way = builder.switch(start, row)
+        way.add_case(I64(0), nothing)
+        way.add_case(I64(1), held)
+        found: dict[Any, dict[Any, Any]] = {}
+        builder.position_at_end(nothing)
+        found[nothing] = dict.fromkeys(self.cells, self._constant(0.0))
+        builder.branch(begun)
+        builder.position_at_end(held)
+        builder.cbranch(full, held_full, held_part)
+        builder.position_at_end(held_full)
+        found[held_full] = {(m, n): self.load(self.plus(c_rows[m], n * self.width), self.vector, self.size) for m, n in self.cells}
+        builder.branch(begun)
+        builder.position_at_end(held_part)
+        found[held_part] = {(m, n): self._load_part(self.plus(c_rows[m], n * self.width), masks[n]) for m, n in self.cells}
+        builder.branch(begun)
+        builder.position_at_end(row)
+        bias = [self.load(self.plus(start, n * self.width), self.vector, self.size) for n in self.vectors]
+        found[row] = {(m, n): bias[n] for m, n in self.cells}
+        builder.branch(begun)
+        builder.position_at_end(begun)
+        return {cell: self._merge({block: sums[cell] for block, sums in found.items()}) for cell in self.cells}
+
+    def _merge(self, ways: dict[Any, Any]) -> Any:
+        phi = self.builder.phi(next(iter(ways.values())).type)
+        for block, value in ways.items():
+            phi.add_incoming(value, block)
+        return phi
+
+    def _sum_up(self, a_rows: list[Any], sums: dict[Any, Any]) -> dict[Any, Any]:
+        """Return the sums after both loops: each term is one row of B times one number of each row of A."""
+        builder, product, before = self.builder, self.product, self.builder.block
+        outer, inner, outer_end, done = (self.block(name) for name in ("outer", "inner", "outer_end", "done"))
+        builder.branch(outer)
+        builder.position_at_end(outer)
+        o, b_outer = builder.phi(I64), builder.phi(I64)
+        outer_sums = {cell: builder.phi(self.vector) for cell in self.cells}
+        offset = self.entry(product.a_outer, o)
+        rows = [self.plus(row, offset) for row in a_rows]
+        builder.branch(inner)
+        builder.position_at_end(inner)
+        r, step, b = builder.phi(I64), builder.phi(I64), builder.phi(I64)
+        running = {cell: builder.phi(self.vector) for cell in self.cells}
+        right = [self.load(self.plus(b, n * self.width), self.vector, self.size) for n in self.vectors]
+        total = {}
+        for m in self.rows:
+            left = self.splat(self.load(self.plus(rows[m], step), self.number, self.size))
+            for n in self.vectors:
+                total[m, n] = builder.call(self.fma, [left, right[n], running[m, n]])
+        following = self.plus(r, 1), self.plus(step, product.a_term), self.plus(b, len(self.vectors) * self.width)
+        builder.cbranch(builder.icmp_signed("<", following[0], product.terms), inner, outer_end)
+        builder.position_at_end(outer_end)
+        o_next = self.plus(o, 1)
+        builder.cbranch(builder.icmp_signed("<", o_next, product.outer), outer, done)
+        for phi, first, again in ((r, I64(0), following[0]), (step, I64(0), following[1]), (b, b_outer, following[2])):
+            phi.add_incoming(first, outer)
+            phi.add_incoming(again, inner)
+        for phi, first, again in ((o, I64(0), o_next), (b_outer, product.b, following[2])):
+            phi.add_incoming(first, before)
+            phi.add_incoming(again, outer_end)
+        for cell in self.cells:
+            outer_sums[cell].add_incoming(sums[cell], before)
+            outer_sums[cell].add_incoming(total[cell], outer_end)
+            running[cell].add_incoming(outer_sums[cell], outer)
+            running[cell].add_incoming(total[cell], inner)
+        builder.position_at_end(done)
+        return total
+
+    def _store(self, c_rows: list[Any], sums: dict[Any, Any], full: Any, masks: list[Any]) -> None:
+        builder = self.builder
+        store_full, store_part, done = (self.block(name) for name in ("store_full", "store_part", "stored"))
+        builder.cbranch(full, store_full, store_part)
+        builder.position_at_end(store_full)
+        for m, n in self.cells:
+            address = self.plus(c_rows[m], n * self.width)
+            builder.store(sums[m, n], builder.inttoptr(address, self.vector.as_pointer())).align = self.size
+        builder.branch(done)
+        builder.position_at_end(store_part)
+        for m, n in self.cells:
+            pointer = builder.inttoptr(self.plus(c_rows[m], n * self.width), self.vector.as_pointer())
+            builder.call(self.masked_store, [sums[m, n], pointer, I32(self.size), masks[n]])
+        builder.branch(done)
+        builder.position_at_end(done)
+
+    def _load_part(self, address: Any, mask: Any) -> Any:
+        pointer = self.builder.inttoptr(address, self.vector.as_pointer())
+        return self.builder.call(self.masked_load, [pointer, I32(self.size), mask, self._constant(0.0)])
+
+
+def make_tile(rows: int, vectors: int, lanes: int, size: int) -> Callable[[Product], int]:
+    """Return a function for Numba's kernels: it computes `rows` x `vectors * lanes` numbers of `size` bytes of a product."""
+
+    @intrinsic
+    def tile(_context: Any, product: Any) -> Any:
+        def generate(_target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            fields = cgutils.unpack_tuple(builder, arguments[0], len(signature.args[0]))
+            _Emitter(builder, Product(*fields), rows, vectors, lanes=lanes, size=size).emit()
+            return I64(0)
+
+        return types.int64(product), generate
+
+    compiled: Callable[[Product], int] = tile
+    return compiled
