@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from convstep.engines import Engine
+from convstep.engines.compiled.linear import correlate, correlate_to_w, correlate_to_x
 from convstep.engines.numpy import ENGINE as NUMPY
 
 __all__ = ["ENGINE", "EXACT"]
 
-EXACT = replace(NUMPY, name="compiled")
+EXACT = replace(NUMPY, name="compiled", correlate=correlate, correlate_to_x=correlate_to_x, correlate_to_w=correlate_to_w)
 ENGINE = EXACT

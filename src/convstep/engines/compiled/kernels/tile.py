@@ -1,6 +1,6 @@
 """The register tile: a small matrix product whose sums all stay in registers. Every linear kernel is made of it.
 
-One rule: a tile is told where its rows begin by tables of offsets, so that stride, dilation and gradients are only other tables.
+One rule: a tile is told where its rows begin by tables of addresses, so that stride, dilation and gradients are only other tables.
 """
 
 from collections.abc import Callable
@@ -11,25 +11,27 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+from convstep.engines.compiled.kernels.words import I1, I32, I64
+
 FLOATS = {4: (ir.FloatType(), "f32"), 8: (ir.DoubleType(), "f64")}
 
 
 class Product(NamedTuple):
     """What a tile works on: addresses and strides in bytes, all of them 64-bit integers.
 
-    C[m, n] = start + sum over o < outer, r < terms of  A[a_rows[m] + a_outer[o] + r * a_term] * B[o, r, n]
+    C[c + c_rows[m] + n] = start + sum over o < outer, r < terms of  A[a + a_rows[m] + o * a_outer + r * a_term] * B[b + o * b_outer + r, n]
 
-    Row m of C begins at c + c_rows[m]. B is packed: for each term as many numbers as the tile is wide, one term after the other.
+    B is packed: for each term as many numbers as the tile is wide, one term after the other.
     """
 
     a: Any
-    a_rows: Any  # address of int64 offsets, one for each row
-    a_outer: Any  # address of int64 offsets, one for each outer step
+    a_rows: Any  # address of a table: where, behind a, row m of A begins
+    a_outer: Any
     a_term: Any
     b: Any
+    b_outer: Any
     c: Any
-    c_rows: Any
+    c_rows: Any  # address of a table: where, behind c, row m of C begins
     outer: Any  # >= 1
     terms: Any  # >= 1
     start: Any  # 0: nothing; 1: what C holds; else the address of a row to start from, such as a bias
@@ -50,7 +52,6 @@ class _Emitter:
         mask, pointer = ir.VectorType(I1, lanes), self.vector.as_pointer()
         self.fma = self._function(f"llvm.fma.{kind}", self.vector, [self.vector] * 3)
         self.masked_load = self._function(f"llvm.masked.load.{kind}.p0", self.vector, [pointer, I32, mask, self.vector])
-        self.masked_store = self._function(f"llvm.masked.store.{kind}.p0", ir.VoidType(), [self.vector, pointer, I32, mask])
 
     def _function(self, name: str, result: Any, arguments: list[Any]) -> Any:
         return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
@@ -65,8 +66,8 @@ class _Emitter:
         loaded.align = align
         return loaded
 
-    def entry(self, table: Any, index: Any) -> Any:
-        return self.load(self.plus(table, self.builder.mul(index, I64(8))), I64, 8)
+    def entry(self, table: Any, index: int) -> Any:
+        return self.load(self.plus(table, 8 * index), I64, 8)
 
     def splat(self, scalar: Any) -> Any:
         first = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, I32(0))
@@ -81,13 +82,13 @@ class _Emitter:
         """Write the whole tile: the first sums, two loops, the end."""
         builder, product = self.builder, self.product
         full = builder.icmp_signed(">=", product.columns, I64(len(self.vectors) * self.lanes))
-        a_rows = [self.plus(product.a, self.entry(product.a_rows, I64(m))) for m in self.rows]
-        c_rows = [self.plus(product.c, self.entry(product.c_rows, I64(m))) for m in self.rows]
+        a_rows = [self.plus(product.a, self.entry(product.a_rows, m)) for m in self.rows]
+        c_rows = [self.plus(product.c, self.entry(product.c_rows, m)) for m in self.rows]
         masks = [self._mask(n) for n in self.vectors]
         sums = self._sum_up(a_rows, self._first_sums(c_rows, full, masks))
         floor = builder.select(builder.icmp_signed("==", product.floor, I64(1)), self._constant(0.0), self._constant(float("-inf")))
         ends = {cell: builder.select(builder.fcmp_ordered("<", sums[cell], floor), floor, sums[cell]) for cell in self.cells}
-        self._store(c_rows, ends, full, masks)
+        self._store(c_rows, ends, full)
 
     def _constant(self, value: float) -> Any:
         return ir.Constant(self.vector, [value] * self.lanes)
@@ -136,15 +137,15 @@ class _Emitter:
         """Return the sums after both loops: each term is one row of B times one number of each row of A."""
         builder, product, before = self.builder, self.product, self.builder.block
         outer, inner, outer_end, done = (self.block(name) for name in ("outer", "inner", "outer_end", "done"))
+        end = builder.mul(product.terms, product.a_term)
         builder.branch(outer)
         builder.position_at_end(outer)
-        o, b_outer = builder.phi(I64), builder.phi(I64)
+        o, a_shift, b_outer = (builder.phi(I64) for _ in range(3))
         outer_sums = {cell: builder.phi(self.vector) for cell in self.cells}
-        offset = self.entry(product.a_outer, o)
-        rows = [self.plus(row, offset) for row in a_rows]
+        rows = [self.plus(row, a_shift) for row in a_rows]
         builder.branch(inner)
         builder.position_at_end(inner)
-        r, step, b = builder.phi(I64), builder.phi(I64), builder.phi(I64)
+        step, b = builder.phi(I64), builder.phi(I64)
         running = {cell: builder.phi(self.vector) for cell in self.cells}
         right = [self.load(self.plus(b, n * self.width), self.vector, self.size) for n in self.vectors]
         total = {}
@@ -152,15 +153,15 @@ class _Emitter:
             left = self.splat(self.load(self.plus(rows[m], step), self.number, self.size))
             for n in self.vectors:
                 total[m, n] = builder.call(self.fma, [left, right[n], running[m, n]])
-        following = self.plus(r, 1), self.plus(step, product.a_term), self.plus(b, len(self.vectors) * self.width)
-        builder.cbranch(builder.icmp_signed("<", following[0], product.terms), inner, outer_end)
+        step_next, b_next = self.plus(step, product.a_term), self.plus(b, len(self.vectors) * self.width)
+        builder.cbranch(builder.icmp_signed("!=", step_next, end), inner, outer_end)
         builder.position_at_end(outer_end)
-        o_next = self.plus(o, 1)
-        builder.cbranch(builder.icmp_signed("<", o_next, product.outer), outer, done)
-        for phi, first, again in ((r, I64(0), following[0]), (step, I64(0), following[1]), (b, b_outer, following[2])):
+        following = self.plus(o, 1), self.plus(a_shift, product.a_outer), self.plus(b_outer, product.b_outer)
+        builder.cbranch(builder.icmp_signed("<", following[0], product.outer), outer, done)
+        for phi, first, again in ((step, I64(0), step_next), (b, b_outer, b_next)):
             phi.add_incoming(first, outer)
             phi.add_incoming(again, inner)
-        for phi, first, again in ((o, I64(0), o_next), (b_outer, product.b, following[2])):
+        for phi, first, again in zip((o, a_shift, b_outer), (I64(0), I64(0), product.b), following, strict=True):
             phi.add_incoming(first, before)
             phi.add_incoming(again, outer_end)
         for cell in self.cells:
@@ -171,21 +172,41 @@ class _Emitter:
         builder.position_at_end(done)
         return total
 
-    def _store(self, c_rows: list[Any], sums: dict[Any, Any], full: Any, masks: list[Any]) -> None:
+    def _store(self, c_rows: list[Any], sums: dict[Any, Any], full: Any) -> None:
+        """Write all columns, or the first ones: whole vectors, then the last one in pieces of 1, 2, 4, ... numbers."""
         builder = self.builder
         store_full, store_part, done = (self.block(name) for name in ("store_full", "store_part", "stored"))
         builder.cbranch(full, store_full, store_part)
         builder.position_at_end(store_full)
         for m, n in self.cells:
-            address = self.plus(c_rows[m], n * self.width)
-            builder.store(sums[m, n], builder.inttoptr(address, self.vector.as_pointer())).align = self.size
+            self._put(sums[m, n], self.plus(c_rows[m], n * self.width))
         builder.branch(done)
         builder.position_at_end(store_part)
-        for m, n in self.cells:
-            pointer = builder.inttoptr(self.plus(c_rows[m], n * self.width), self.vector.as_pointer())
-            builder.call(self.masked_store, [sums[m, n], pointer, I32(self.size), masks[n]])
-        builder.branch(done)
+        way = builder.switch(self.product.columns, done)
+        for columns in range(1, len(self.vectors) * self.lanes):
+            block = self.block(f"columns_{columns}")
+            way.add_case(I64(columns), block)
+            builder.position_at_end(block)
+            for m, n in self.cells:
+                self._put_first(sums[m, n], self.plus(c_rows[m], n * self.width), columns - n * self.lanes)
+            builder.branch(done)
         builder.position_at_end(done)
+
+    def _put(self, value: Any, address: Any) -> None:
+        self.builder.store(value, self.builder.inttoptr(address, value.type.as_pointer())).align = self.size
+
+    def _put_first(self, vector: Any, address: Any, count: int) -> None:
+        """Store the first `count` numbers of a vector."""
+        if count >= self.lanes:
+            self._put(vector, address)
+            return
+        at, piece = 0, self.lanes // 2
+        while piece and count > 0:
+            if count & piece:
+                lanes = ir.Constant(ir.VectorType(I32, piece), list(range(at, at + piece)))
+                self._put(self.builder.shuffle_vector(vector, vector, lanes), self.plus(address, at * self.size))
+                at += piece
+            piece //= 2
 
     def _load_part(self, address: Any, mask: Any) -> Any:
         pointer = self.builder.inttoptr(address, self.vector.as_pointer())

@@ -1,0 +1,64 @@
+"""How threads share out the jobs of a kernel: a board of int64 in memory, read and written atomically.
+
+One rule: whoever asks does the work too, so nobody ever waits for a thread that has not begun; a busy pool means working alone.
+"""
+
+from convstep.engines.compiled.kernels.words import add, call, exchange, look, pause
+
+LINE = 8  # int64 numbers in a cache line: what one thread writes must not lie beside what another reads
+TAKEN, OPEN, NEXT, BUSY, TASK = (8 * LINE * i for i in range(5))  # places on the board in bytes
+ARGUMENTS, JOBS, WORKERS = TASK + 8, TASK + 16, TASK + 24
+
+
+def conduct():
+    """Make the kernel that runs all jobs: with the pool, or alone where there is one job, one worker, or somebody else has the pool."""
+
+    def conduct(board, code, arguments, jobs, workers, generation, job, worker):
+        if jobs == 1 or workers == 1 or exchange(board + TAKEN, 1) != 0:
+            for i in range(jobs):
+                call(code, arguments, i, 0)
+            return
+        exchange(board + NEXT, 0)
+        exchange(board + TASK, code)
+        exchange(board + ARGUMENTS, arguments)
+        exchange(board + JOBS, jobs)
+        exchange(board + WORKERS, workers)
+        exchange(board + OPEN, generation)
+        while True:
+            i = add(board + NEXT, 1)
+            if i >= jobs:
+                break
+            call(code, arguments, i, 0)
+        exchange(board + OPEN, 0)
+        while look(board + BUSY) != 0:  # those who began; nobody begins now
+            pause()
+        exchange(board + TAKEN, 0)
+
+    return conduct
+
+
+def serve():
+    """Make the kernel of an idle thread, which helps whoever conducts, until nobody has for a while."""
+
+    def serve(board, spins, me, job, worker):
+        seen, idle = 0, 0
+        while idle < spins:
+            generation = look(board + OPEN)
+            if generation < 0:
+                return  # the process ends
+            if generation == 0 or generation == seen:
+                idle += 1
+                pause()
+                continue
+            add(board + BUSY, 1)
+            if look(board + OPEN) == generation and me < look(board + WORKERS):  # still open: the task stays until we are done
+                code, arguments, jobs = look(board + TASK), look(board + ARGUMENTS), look(board + JOBS)
+                while True:
+                    i = add(board + NEXT, 1)
+                    if i >= jobs:
+                        break
+                    call(code, arguments, i, me)
+            add(board + BUSY, -1)
+            seen, idle = generation, 0
+
+    return serve

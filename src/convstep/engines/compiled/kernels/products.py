@@ -1,0 +1,241 @@
+"""The kernels of everything linear: filters packed into panels, images under them multiplied, and the transpose of that.
+
+One rule: a kernel reads images row by row into a small buffer of its own where they are padded, in groups or not laid out in one piece;
+zeros stand there for the padding, as they do in the loops.
+"""
+
+from convstep.engines.compiled.kernels.compiling import inner
+from convstep.engines.compiled.kernels.tile import make_tile
+from convstep.engines.compiled.kernels.words import WORDS, clear, copy, load_int, store_int
+
+
+def pack(size, width):
+    """Make the kernel that lays weights out as panels: (taps, terms, columns) -> (panels, taps, terms, width), zeros where columns end."""
+    load, store = WORDS[size]
+
+    def pack(source, taps, tap_offsets, terms, term_stride, columns, column_stride, to, panels, group_stride, job, worker):
+        group, panel = job // panels, job % panels
+        first = panel * width
+        count = min(columns - first, width)
+        to += job * taps * terms * width * size
+        source += group * group_stride + first * column_stride
+        for tap in range(taps):
+            place = source + load_int(tap_offsets + 8 * tap)
+            if column_stride == size and count == width:
+                for r in range(terms):
+                    copy(to + r * width * size, place + r * term_stride, width * size)
+            else:
+                if count < width:
+                    clear(to, terms * width * size)
+                for n in range(count):
+                    for r in range(terms):
+                        store(to + (r * width + n) * size, load(place + r * term_stride + n * column_stride))
+            to += terms * width * size
+
+    return pack
+
+
+def gather(size):
+    """Make the function that copies a block of an image into a buffer, zeros where it leaves the image."""
+    load, store = WORDS[size]
+
+    @inner
+    def gather(buffer, image, strides, shape, corner, block):
+        row_stride, pixel_stride, channel_stride = strides
+        height, width, channels = shape
+        top, left = corner
+        rows, columns = block
+        pixel = channels * size
+        before = min(max(-left, 0), columns)
+        inside = max(min(left + columns, width) - max(left, 0), 0)
+        after = columns - before - inside
+        packed = channel_stride == size and pixel_stride == pixel
+        for i in range(rows):
+            to = buffer + i * columns * pixel
+            if top + i < 0 or top + i >= height or inside == 0:
+                clear(to, columns * pixel)
+                continue
+            clear(to, before * pixel)
+            to += before * pixel
+            source = image + (top + i) * row_stride + max(left, 0) * pixel_stride
+            if packed:
+                copy(to, source, inside * pixel)
+            else:
+                for j in range(inside):
+                    for c in range(channels):
+                        store(to + (j * channels + c) * size, load(source + j * pixel_stride + c * channel_stride))
+            clear(to + inside * pixel, after * pixel)
+
+    return gather
+
+
+def correlate(size, rows, vectors, lanes):
+    """Make the kernel that slides packed filters over images.
+
+    y[n, i, j, k] = b[k] + sum over p, q, c of  x[n, top + i * step_h + p * tap_h, left + j * step_w + q * tap_w, c] * w[p, q, c, k]
+
+    One job is a block of outputs of one image, and some panels of one group's filters.
+    """
+    tile, fill = make_tile(rows, vectors, lanes, size), gather(size)
+    width = vectors * lanes
+    line = width * size
+
+    def correlate(
+        x, x_image, x_row, x_pixel, x_channel, height, across, channels,
+        top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w,
+        packed, bias, floor, y, y_image, y_row, y_pixel, out_h, out_w, filters,
+        groups, panels, block_h, block_w, block_p, direct, buffers, buffer_size, job, worker,
+    ):  # fmt: skip
+        downs, rights, parts = -(-out_h // block_h), -(-out_w // block_w), -(-panels // block_p)
+        part, job = job % parts, job // parts
+        i0, j0, job = job // rights % downs * block_h, job % rights * block_w, job // (rights * downs)
+        group, n = job % groups, job // groups
+        rows_here, columns_here = min(block_h, out_h - i0), min(block_w, out_w - j0)
+
+        # 1. The pixels lie in the image itself, or in a copy of what the block's windows reach.
+        table = buffers + worker * buffer_size
+        places = table + (block_h * block_w + rows) * 8
+        a = x + n * x_image + group * channels * x_channel
+        corner = top + i0 * step_h, left + j0 * step_w
+        if direct:
+            row, pixel = x_row, x_pixel
+            a += corner[0] * row + corner[1] * pixel
+        else:
+            reach = (rows_here - 1) * step_h + (kernel_h - 1) * tap_h + 1, (columns_here - 1) * step_w + (kernel_w - 1) * tap_w + 1
+            copied = places + (block_h * block_w + rows) * 8
+            fill(copied, a, (x_row, x_pixel, x_channel), (height, across, channels), corner, reach)
+            a, row, pixel = copied, reach[1] * channels * size, channels * size
+
+        # 2. Tables of where each window begins and where its outputs go; the last tile repeats the last pixel.
+        tiles = -(-(rows_here * columns_here) // rows)
+        at = 0
+        for i in range(rows_here):
+            for j in range(columns_here):
+                store_int(table + at, i * step_h * row + j * step_w * pixel)
+                store_int(places + at, i * y_row + j * y_pixel)
+                at += 8
+        for rest in range(at, tiles * rows * 8, 8):
+            store_int(table + rest, load_int(table + at - 8))
+            store_int(places + rest, load_int(places + at - 8))
+
+        # 3. (pixels; p, q·c) · (p, q·c; k) -> (pixels; k). Where cells of a window are neighbours, a row of them is one run.
+        runs, terms = (1, kernel_w * channels) if tap_w == 1 or kernel_w == 1 else (kernel_w, channels)
+        target = y + n * y_image + i0 * y_row + j0 * y_pixel + group * filters * size
+        for panel in range(part * block_p, min((part + 1) * block_p, panels)):
+            b = packed + (group * panels + panel) * kernel_h * kernel_w * channels * line
+            start = bias + (group * panels + panel) * line if bias else 0
+            columns = min(filters - panel * width, width)
+            for run in range(runs):
+                for t in range(tiles):
+                    tile((
+                        a + run * tap_w * pixel, table + t * rows * 8, tap_h * row, size,
+                        b + run * terms * line, kernel_w * channels * line,
+                        target + panel * line, places + t * rows * 8,
+                        kernel_h, terms, start if run == 0 else 1, floor if run == runs - 1 else 0, columns,
+                    ))  # fmt: skip
+
+    return correlate
+
+
+def correlate_to_w(size, rows, vectors, lanes):
+    """Make the kernel that forms partial sums of the gradient of filters.
+
+    partial[share, group, panel][p·q·c; k] = sum over the share's n, i, j of  x[n, top + i * step_h + p * tap_h, ..., c] * dy[n, i, j, k]
+
+    One job is a share of the blocks of outputs, and some panels of one group's filters. Shares do not depend on the number of threads.
+    """
+    tile, fill = make_tile(rows, vectors, lanes, size), gather(size)
+    load, store = WORDS[size]
+    width = vectors * lanes
+    line = width * size
+
+    @inner
+    def outgoing(to, dy, dy_row, dy_pixel, dy_filter, count, rows_here, columns_here):
+        for i in range(rows_here):
+            for j in range(columns_here):
+                source = dy + i * dy_row + j * dy_pixel
+                if dy_filter == size and count == width:
+                    copy(to, source, line)
+                else:
+                    for k in range(count):
+                        store(to + k * size, load(source + k * dy_filter))
+                    clear(to + count * size, (width - count) * size)
+                to += line
+
+    def correlate_to_w(
+        x, x_image, x_row, x_pixel, x_channel, height, across, channels,
+        top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w,
+        dy, dy_image, dy_row, dy_pixel, dy_filter, images, out_h, out_w, filters,
+        partial, groups, panels, block_h, block_w, block_p, shares, direct, buffers, buffer_size, job, worker,
+    ):  # fmt: skip
+        downs, rights, parts = -(-out_h // block_h), -(-out_w // block_w), -(-panels // block_p)
+        part, job = job % parts, job // parts
+        group, share = job % groups, job // groups
+        blocks = images * downs * rights
+        terms = kernel_h * kernel_w * channels
+        tiles = -(-terms // rows)
+        table = buffers + worker * buffer_size
+        places = table + tiles * rows * 8
+        packed = places + tiles * rows * 8
+        copied = packed + block_h * block_w * line
+        for r in range(tiles * rows):
+            store_int(places + r * 8, min(r, terms - 1) * line)
+        first = share * blocks // shares
+        for block in range(first, (share + 1) * blocks // shares):
+            n, i0, j0 = block // (downs * rights), block // rights % downs * block_h, block % rights * block_w
+            rows_here, columns_here = min(block_h, out_h - i0), min(block_w, out_w - j0)
+
+            # 1. The pixels lie in the image itself, or in a copy of what the block's windows reach.
+            a = x + n * x_image + group * channels * x_channel
+            corner = top + i0 * step_h, left + j0 * step_w
+            if direct:
+                row, pixel = x_row, x_pixel
+                a += corner[0] * row + corner[1] * pixel
+            else:
+                reach = (rows_here - 1) * step_h + (kernel_h - 1) * tap_h + 1, (columns_here - 1) * step_w + (kernel_w - 1) * tap_w + 1
+                fill(copied, a, (x_row, x_pixel, x_channel), (height, across, channels), corner, reach)
+                a, row, pixel = copied, reach[1] * channels * size, channels * size
+
+            # 2. A table of where, for each weight, the first number that it met lies.
+            at = table
+            for p in range(kernel_h):
+                for q in range(kernel_w):
+                    for c in range(channels):
+                        store_int(at, p * tap_h * row + q * tap_w * pixel + c * size)
+                        at += 8
+            for rest in range(at, places, 8):
+                store_int(rest, load_int(at - 8))
+
+            # 3. (p·q·c; i, j) · (i, j; k) -> (p·q·c; k), added to what the blocks before gave.
+            for panel in range(part * block_p, min((part + 1) * block_p, panels)):
+                source = dy + n * dy_image + i0 * dy_row + j0 * dy_pixel + (group * filters + panel * width) * dy_filter
+                outgoing(packed, source, dy_row, dy_pixel, dy_filter, min(filters - panel * width, width), rows_here, columns_here)
+                c = partial + ((share * groups + group) * panels + panel) * terms * line
+                for t in range(tiles):
+                    tile((
+                        a, table + t * rows * 8, step_h * row, step_w * pixel,
+                        packed, columns_here * line, c, places + t * rows * 8,
+                        rows_here, columns_here, 0 if block == first else 1, 0, width,
+                    ))  # fmt: skip
+
+    return correlate_to_w
+
+
+def collect(size, width):
+    """Make the kernel that adds up partial sums, share after share: (shares, groups, panels, terms, width) -> (terms, groups · filters)."""
+    load, store = WORDS[size]
+
+    def collect(partial, shares, groups, panels, terms, filters, to, job, worker):
+        group, panel = job // panels, job % panels
+        share_size = groups * panels * terms * width * size
+        columns = min(filters - panel * width, width)
+        for r in range(terms):
+            source = partial + ((group * panels + panel) * terms + r) * width * size
+            target = to + ((r * groups + group) * filters + panel * width) * size
+            for k in range(columns):
+                total = load(source + k * size)
+                for share in range(1, shares):
+                    total += load(source + share * share_size + k * size)
+                store(target + k * size, total)
+
+    return collect

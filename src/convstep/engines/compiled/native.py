@@ -1,0 +1,156 @@
+"""Kernels as machine code: loaded from disk in milliseconds, or compiled with Numba where this CPU has none yet.
+
+One rule: a kernel is a function of 64-bit integers that allocates nothing and raises nothing, so it runs without Python and without Numba.
+"""
+
+import ctypes
+import hashlib
+import importlib
+import json
+import os
+import platform
+import struct
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import llvmlite.binding as llvm
+
+from convstep.checks import Array
+from convstep.files import atomic_write
+
+Argument: TypeAlias = int | float | Array
+
+# As Numba calls its functions: (where the result goes, where an error goes, arguments, job, worker) -> status
+ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+MAGIC = b"convstep kernel 1\n"
+
+
+class Kernel:
+    """A function for the pool of threads: `function(argument, ..., job, worker)`, made by `kernels.<module>.<function>(*variant)`.
+
+    Parameters
+    ----------
+    name : str
+        Module and function, such as "products.correlate".
+    variant : tuple of int
+        What the function is made for, such as the size of its numbers.
+    """
+
+    def __init__(self, name: str, variant: tuple[int, ...]) -> None:
+        self.name, self.variant = name, variant
+        self.key = "-".join(map(str, (name, *variant)))
+
+    @cached_property
+    def address(self) -> int:
+        """Where the machine code is; loaded, or compiled, when first asked for."""
+        with _loading:
+            symbol, code = self._kept() or self._compiled()
+            _loader().add_object_file(llvm.ObjectFileRef.from_data(code))
+            _loader().finalize_object()
+            return int(_loader().get_function_address(symbol))
+
+    @cached_property
+    def call(self) -> Any:
+        """The kernel as a function for ctypes, which lets go of the GIL."""
+        return ENTRY(self.address)
+
+    def pack(self, arguments: tuple[Argument, ...]) -> bytes:
+        """Return the arguments as 64-bit integers: an array as its address, a float as its bits."""
+        return struct.pack(f"={len(arguments)}q", *map(_bits, arguments))
+
+    def _kept(self) -> tuple[str, bytes] | None:
+        """Return symbol and code from the cache; a file that is missing, cut off or from elsewhere counts as none."""
+        with suppress(OSError, ValueError):
+            content = (cache_folder() / f"{self.key}.kernel").read_bytes()
+            head, digest, symbol = content.split(b"\n", 3)[:3]
+            code = content[len(head) + len(digest) + len(symbol) + 3 :]
+            if head + b"\n" == MAGIC and digest == _digest(symbol, code):
+                return symbol.decode(), code
+        return None
+
+    def _compiled(self) -> tuple[str, bytes]:
+        with _announced():
+            from convstep.engines.compiled.kernels.compiling import compiled  # noqa: PLC0415 - brings Numba, which nobody else needs
+
+            module, _, function = self.name.partition(".")
+            make = getattr(importlib.import_module(f"convstep.engines.compiled.kernels.{module}"), function)
+            symbol, code = compiled(make(*self.variant))
+        name = symbol.encode()
+        with suppress(OSError):  # a folder that cannot be written: compiled again next time
+            cache_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+            atomic_write(cache_folder() / f"{self.key}.kernel", MAGIC + _digest(name, code) + b"\n" + name + b"\n" + code)
+        return symbol, code
+
+
+@cache
+def kernel(name: str, *variant: int) -> Kernel:
+    """Return the one kernel of this name and variant."""
+    return Kernel(name, variant)
+
+
+def _bits(argument: Argument) -> int:
+    if isinstance(argument, int):
+        return argument
+    if isinstance(argument, float):
+        return int(struct.unpack("=q", struct.pack("=d", argument))[0])
+    return int(argument.__array_interface__["data"][0])
+
+
+def _digest(symbol: bytes, code: bytes) -> bytes:
+    return hashlib.sha256(symbol + b"\n" + code).hexdigest().encode()
+
+
+# --- the machine ---
+
+
+@cache
+def host_features() -> frozenset[str]:
+    """Return what this CPU can do, in LLVM's words: "avx2", "avx512f", "neon"."""
+    return frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
+
+
+@cache
+def _loader() -> Any:
+    for begin in (llvm.initialize_native_target, llvm.initialize_native_asmprinter):
+        begin()
+    machine = llvm.Target.from_default_triple().create_target_machine()
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+
+
+# --- the cache ---
+
+
+@cache
+def cache_folder() -> Path:
+    """Return where compiled kernels are kept: a folder for this CPU, these packages and these very sources.
+
+    It lies in NUMBA_CACHE_DIR where that is set, else in the user's folder for caches.
+    """
+    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    facts = [version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), *sorted(host_features()), platform.machine(), sys.platform]
+    seen = hashlib.sha256(json.dumps(facts).encode())
+    for source in sorted((Path(__file__).parent / "kernels").glob("*.py")):
+        seen.update(source.read_bytes())
+    return Path(base) / "convstep" / f"kernels-{seen.hexdigest()[:16]}"
+
+
+_loading = threading.RLock()
+_begun: list[float] = []
+
+
+@contextmanager
+def _announced() -> Iterator[None]:
+    """Say once in a process that compiling takes a while, and at its end how long it took."""
+    if not _begun:
+        _begun.append(0.0)
+        print("convstep: compiling kernels for this CPU, once; each takes about a second", file=sys.stderr)  # noqa: T201
+    start = time.perf_counter()
+    yield
+    _begun[0] += time.perf_counter() - start
