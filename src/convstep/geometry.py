@@ -75,6 +75,8 @@ class Axis:
 
         Longer ones show in nothing: there is only one window then, or it has only one cell.
         """
+        if self.stride <= self.padded and self.dilation <= self.padded:
+            return self
         return replace(self, stride=min(self.stride, self.padded), dilation=min(self.dilation, self.padded))
 
     @classmethod

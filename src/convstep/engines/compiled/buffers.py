@@ -6,37 +6,38 @@ from typing import Self
 
 import numpy as np
 
-from convstep.checks import Array
+KEPT = 128 << 20  # bytes that a thread keeps for its next calls
+LINE = 64  # bytes of a cache line, on which every piece begins
 
-KEPT = 64 << 20  # bytes that a thread keeps for its next calls
-ALIGNED = 64
 
-_local = threading.local()
+class _Arena(threading.local):
+    """The memory of one thread."""
+
+    def __init__(self) -> None:
+        self.pieces = [np.empty(1 << 20, np.uint8)]
+        self.used = 0
+
+
+_arena = _Arena()
 
 
 class Buffers:
     """Takes pieces of memory in a `with` block, at whose end all of them are free again."""
 
-    def __init__(self) -> None:
-        self._taken: list[Array] = []
+    def __enter__(self) -> Self:
+        _arena.used = 0
+        return self
 
     def take(self, size: int) -> int:
         """Return the address of that many bytes, on a cache line; what they hold is anything."""
-        free: list[Array] = _local.__dict__.setdefault("free", [])
-        fitting = [i for i, item in enumerate(free) if item.size >= size + ALIGNED]
-        if fitting:
-            piece = free.pop(min(fitting, key=lambda i: free[i].size))
-        else:
-            piece = np.empty(size + ALIGNED, np.uint8)
-        self._taken.append(piece)
-        return -(-int(piece.__array_interface__["data"][0]) // ALIGNED) * ALIGNED
-
-    def __enter__(self) -> Self:
-        return self
+        place = -(-_arena.used // LINE) * LINE
+        if place + size + LINE > _arena.pieces[-1].size:
+            _arena.pieces.append(np.empty(max(2 * _arena.pieces[-1].size, size + 2 * LINE), np.uint8))
+            place = 0
+        _arena.used = place + size
+        return -(-int(_arena.pieces[-1].ctypes.data) // LINE) * LINE + place
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        free: list[Array] = _local.free if self._taken else []
-        free += self._taken
-        free.sort(key=lambda item: item.size)
-        while free and sum(item.size for item in free) > KEPT:
-            free.pop()
+        del _arena.pieces[:-1]
+        if _arena.pieces[0].size > KEPT:
+            _arena.pieces = [np.empty(1 << 20, np.uint8)]

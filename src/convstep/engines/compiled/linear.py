@@ -4,20 +4,21 @@ One rule: nothing here computes; it turns geometry into strides. Forward and tow
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
-from convstep.engines.compiled.native import host_features, kernel
+from convstep.engines.compiled.native import Kernel, address_of, host_features, kernel, packed
 from convstep.engines.compiled.threads import run, threads
 from convstep.geometry import Axis, Window2d
 
 CACHED = 96 << 10  # bytes of a block of pixels, which stays in the second-level cache
 PACKED = 16 << 10  # bytes of a block of gradients, which stays in the first-level cache
+Shape: TypeAlias = tuple[int, ...]
 SHARES = 8  # parts of a gradient's long sum; the same on every machine, so that the bits are
 
 
@@ -38,6 +39,7 @@ class Line:
         return self.first >= 0 and self.first + (self.count - 1) * self.step + (len(self.taps) - 1) * self.tap < size
 
 
+@lru_cache(maxsize=1024)
 def forward(axis: Axis) -> Line:
     """Return the walk of the windows themselves."""
     return Line(axis.out, 0, 1, -axis.pad[0], axis.stride, axis.dilation, tuple(range(axis.kernel)))
@@ -60,6 +62,31 @@ def _phase(axis: Axis, phase: int) -> Line:
         return Line(count, phase, stride, 0, 1, 1, ())
     tap = dilation // math.gcd(stride, dilation) if len(taps) > 1 else 1
     return Line(count, phase, stride, (shift - taps[0] * dilation) // stride, 1, tap, taps)
+
+
+class Filters(NamedTuple):
+    """How weights lie in memory, in numbers and bytes: those that are added up, those that give columns of their own, and the groups."""
+
+    row: int
+    column: int
+    terms: int
+    term: int
+    columns: int
+    across: int
+    groups: int
+    group: int
+
+
+def _straight(w: Array, groups: int) -> Filters:
+    """Return how filters slide over x: channels are added up."""
+    row, column, channel, filter_ = w.strides
+    return Filters(row, column, w.shape[2], channel, w.shape[3] // groups, filter_, groups, w.shape[3] // groups * filter_)
+
+
+def _exchanged(w: Array, groups: int) -> Filters:
+    """Return how filters slide over dy: filters are added up."""
+    row, column, channel, filter_ = w.strides
+    return Filters(row, column, w.shape[3] // groups, filter_, w.shape[2], channel, groups, w.shape[3] // groups * filter_)
 
 
 # --- tiles ---
@@ -103,7 +130,7 @@ def tile_for(columns: int, size: int) -> Tile:
 def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int) -> Array:
     """Slide filters over images; see `Engine`."""
     y = np.empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
-    _slide(x, w, b, (forward(window.height), forward(window.width)), groups, y)
+    _slide(x, w, b, (forward(window.height), forward(window.width)), _straight(w, groups), y)
     return y
 
 
@@ -115,102 +142,163 @@ def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int) -> Array:
     dx = np.empty(shape, dy.dtype) if filled else np.zeros(shape, dy.dtype)
     for walk in walks:
         if walk[0].taps and walk[1].taps:
-            _slide(dy, w, None, walk, groups, dx, towards_x=True)
+            _slide(dy, w, None, walk, _exchanged(w, groups), dx)
     return dx
-
-
-def _slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], groups: int, y: Array, *, towards_x: bool = False) -> None:
-    down, across = walk
-    terms, columns = (w.shape[3] // groups, w.shape[2]) if towards_x else (w.shape[2], w.shape[3] // groups)
-    size, tile = x.itemsize, tile_for(columns, x.itemsize)
-    with Buffers() as buffers:
-        packed, panels = pack(w, walk, groups, tile, buffers, towards_x=towards_x)
-        bias = 0 if b is None else padded_bias(b, groups, panels * tile.width)
-        inside = down.stays_inside(x.shape[1]) and across.stays_inside(x.shape[2])
-        direct = inside and groups == 1 and x.strides[3] == size and (x.strides[2] == size * x.shape[3] or len(across.taps) == 1)
-        images, out_h, out_w = y.shape[0], down.count, across.count
-        x_strides, y_strides = x.strides, (y.strides[0], y.strides[1] * down.stride, y.strides[2] * across.stride)
-        shape = x.shape[1:3]
-        if direct and len(down.taps) * len(across.taps) == 1 and down.step * across.step == 1 and _flat(x) and _flat(y) and x.shape[:3] == y.shape[:3]:
-            # single pixels: all images are one row
-            images, out_h, out_w = 1, 1, images * out_h * out_w
-            shape = (1, out_w)
-        cells = terms * size * down.step * across.step
-        block_h, block_w = _block(out_h, out_w, max(CACHED // cells, 4 * tile.rows), tile.rows)
-        blocks = images * groups * -(-out_h // block_h) * -(-out_w // block_w)
-        block_p = panels if blocks >= 4 * threads() else max(1, -(-panels * blocks // (4 * threads())))
-        area = 0 if direct else _reach(down, block_h) * _reach(across, block_w) * terms * size
-        buffer_size = -(-(16 * (block_h * block_w + tile.rows) + area) // 64) * 64
-        jobs = blocks * -(-panels // block_p)
-        scratch = buffers.take(min(threads(), jobs) * buffer_size)
-        run(
-            kernel("products.correlate", size, tile.rows, tile.vectors, tile.lanes), jobs,
-            x, *x_strides, *shape, terms,
-            down.first, across.first, down.step, across.step, down.tap, across.tap, len(down.taps), len(across.taps),
-            packed, bias, 0, y[:, down.place :, across.place :], *y_strides, out_h, out_w, columns,
-            groups, panels, block_h, block_w, block_p, int(direct), scratch, buffer_size,
-        )  # fmt: skip
 
 
 def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int) -> Array:
     """Multiply what each weight met with what came of it; see `Engine`."""
-    down, across = forward(window.height), forward(window.width)
-    channels, filters = x.shape[3] // groups, dy.shape[3] // groups
-    size, tile = x.itemsize, tile_for(filters, x.itemsize)
-    panels, terms = -(-filters // tile.width), math.prod(window.kernel) * channels
-    dw = np.empty((*window.kernel, channels, dy.shape[3]), x.dtype)
-    inside = down.stays_inside(x.shape[1]) and across.stays_inside(x.shape[2])
-    direct = inside and groups == 1 and x.strides[3] == size
-    images, out_h, out_w, shape = x.shape[0], down.count, across.count, x.shape[1:3]
-    if direct and window.kernel == (1, 1) and down.step * across.step == 1 and _flat(x) and _flat(dy):
-        images, out_h, out_w = 1, 1, images * out_h * out_w
-        shape = (1, out_w)
+    dw = np.empty((*window.kernel, x.shape[3] // groups, dy.shape[3]), x.dtype)
+    walk = forward(window.height), forward(window.width)
+    plan = _gathering(walk, groups, x.itemsize, threads(), x.shape, x.strides, dy.shape, dy.strides)
+    with Buffers() as buffers:
+        partial, scratch = buffers.take(plan.partial), buffers.take(plan.buffers)
+        run(plan.code, plan.jobs, packed(address_of(x), address_of(dy), partial, scratch) + plan.numbers)
+        run(plan.collect, plan.parts, packed(partial, address_of(dw)) + plan.sums)
+    return dw
+
+
+def _slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array) -> None:  # noqa: PLR0917
+    """Write to y what the filters make of x."""
+    plan = _sliding(walk, filters, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
+    place = walk[0].place * y.strides[1] + walk[1].place * y.strides[2]
+    with Buffers() as buffers:
+        panels = buffers.take(plan.packed)
+        run(plan.pack, plan.panels, packed(address_of(w), panels) + plan.layout)
+        addresses = address_of(x), panels, 0 if b is None else address_of(b), address_of(y) + place, buffers.take(plan.buffers)
+        run(plan.code, plan.jobs, packed(*addresses) + plan.numbers)
+
+
+# --- plans: everything that follows from shapes alone ---
+
+
+@dataclass(frozen=True)
+class _Sliding:
+    """What `_slide` needs besides addresses."""
+
+    pack: Kernel
+    panels: int
+    packed: int  # bytes
+    layout: bytes
+    code: Kernel
+    jobs: int
+    buffers: int  # bytes
+    numbers: bytes
+    tables: tuple[Array, ...]
+
+
+@lru_cache(maxsize=512)
+def _sliding(  # noqa: PLR0917 - it is a key
+    walk: tuple[Line, Line], filters: Filters, size: int, workers: int, x_shape: Shape, x_strides: Shape, y_shape: Shape, y_strides: Shape
+) -> _Sliding:
+    (down, across), channels, groups = walk, filters.terms, filters.groups
+    tile = tile_for(filters.columns, size)
+    panels, cells = -(-filters.columns // tile.width), len(down.taps) * len(across.taps)
+    inside = down.stays_inside(x_shape[1]) and across.stays_inside(x_shape[2])
+    direct = inside and groups == 1 and x_strides[3] == size and (x_strides[2] == size * channels or len(across.taps) == 1)
+    images, out_h, out_w, shape = y_shape[0], down.count, across.count, x_shape[1:3]
+    if direct and _single_pixels(walk, size, (x_shape, x_strides), (y_shape, y_strides)):
+        images, out_h, out_w, shape = 1, 1, images * out_h * out_w, (1, images * out_h * out_w)
+    block_h, block_w = _block(out_h, out_w, max(CACHED // (channels * size * down.step * across.step), 4 * tile.rows), tile.rows)
+    blocks = images * groups * -(-out_h // block_h) * -(-out_w // block_w)
+    block_p = panels if blocks >= 4 * workers else max(1, panels * blocks // (4 * workers))
+    jobs = blocks * -(-panels // block_p)
+    reach = _reach(down, block_h), _reach(across, block_w)
+    buffer_size = -(-(16 * tile.rows + (0 if direct else math.prod(reach) * channels * size)) // 64) * 64
+    pixel = x_strides[2] if direct else channels * size
+    y_row, y_pixel = y_strides[1] * down.stride, y_strides[2] * across.stride
+
+    def table(width: int) -> Array:
+        """Return where windows begin and where outputs go, for a block of this many columns."""
+        row = x_strides[1] if direct else _reach(across, width) * pixel
+        i, j = np.divmod(np.arange(block_h * width), width)
+        return np.stack([i * down.step * row + j * across.step * pixel, i * y_row + j * y_pixel]).astype(np.int64)
+
+    taps = np.array([p * filters.row + q * filters.column for p in down.taps for q in across.taps], np.int64)
+    tables = taps, table(block_w), table(out_w % block_w or block_w)
+    return _Sliding(
+        kernel("products.pack", size, tile.width),
+        groups * panels,
+        groups * panels * cells * channels * tile.width * size,
+        packed(address_of(taps), cells, channels, filters.term, filters.columns, filters.across, panels, filters.group),
+        kernel("products.correlate", size, tile.rows, tile.vectors, tile.lanes),
+        jobs,
+        min(workers, jobs) * buffer_size,
+        packed(
+            *map(address_of, tables[1:]), *x_strides, *shape, channels,
+            down.first, across.first, down.step, across.step, down.tap, across.tap, len(down.taps), len(across.taps),
+            0, y_strides[0], y_row, y_pixel, out_h, out_w, filters.columns,
+            groups, panels, block_h, block_w, block_p, int(direct), buffer_size,
+        ),  # fmt: skip
+        tables,
+    )
+
+
+@dataclass(frozen=True)
+class _Gathering:
+    """What `correlate_to_w` needs besides addresses."""
+
+    code: Kernel
+    jobs: int
+    partial: int  # bytes
+    buffers: int  # bytes
+    numbers: bytes
+    collect: Kernel
+    parts: int
+    sums: bytes
+
+
+@lru_cache(maxsize=512)
+def _gathering(  # noqa: PLR0913, PLR0917 - it is a key
+    walk: tuple[Line, Line],
+    groups: int,
+    size: int,
+    workers: int,
+    x_shape: Shape,
+    x_strides: Shape,
+    dy_shape: Shape,
+    dy_strides: Shape,
+) -> _Gathering:
+    down, across = walk
+    channels, filters = x_shape[3] // groups, dy_shape[3] // groups
+    tile = tile_for(filters, size)
+    panels, terms = -(-filters // tile.width), len(down.taps) * len(across.taps) * channels
+    direct = down.stays_inside(x_shape[1]) and across.stays_inside(x_shape[2]) and groups == 1 and x_strides[3] == size
+    images, out_h, out_w, shape = x_shape[0], down.count, across.count, x_shape[1:3]
+    if direct and _single_pixels(walk, size, (x_shape, x_strides), (dy_shape, dy_strides)):
+        images, out_h, out_w, shape = 1, 1, images * out_h * out_w, (1, images * out_h * out_w)
     block_h, block_w = _block(out_h, out_w, max(PACKED // (tile.width * size), 16), 1)
     blocks = images * -(-out_h // block_h) * -(-out_w // block_w)
     shares = max(min(-(-SHARES // (panels * groups)), blocks), 1)
     block_p = panels if shares >= SHARES // 2 else max(1, panels * groups * shares // SHARES)
-    with Buffers() as buffers:
-        partial = buffers.take(shares * groups * panels * terms * tile.width * size)
-        area = 0 if direct else _reach(down, block_h) * _reach(across, block_w) * channels * size
-        rows = -(-terms // tile.rows) * tile.rows
-        buffer_size = -(-(16 * rows + block_h * block_w * tile.width * size + area) // 64) * 64
-        jobs = shares * groups * -(-panels // block_p)
-        scratch = buffers.take(min(threads(), jobs) * buffer_size)
-        run(
-            kernel("products.correlate_to_w", size, tile.rows, tile.vectors, tile.lanes), jobs,
-            x, *x.strides, *shape, channels,
-            down.first, across.first, down.step, across.step, down.tap, across.tap, *window.kernel,
-            dy, *dy.strides, images, out_h, out_w, filters,
-            partial, groups, panels, block_h, block_w, block_p, shares, int(direct), scratch, buffer_size,
-        )  # fmt: skip
-        run(kernel("products.collect", size, tile.width), groups * panels, partial, shares, groups, panels, terms, filters, dw)
-    return dw
+    area = 0 if direct else _reach(down, block_h) * _reach(across, block_w) * channels * size
+    rows = -(-terms // tile.rows) * tile.rows
+    buffer_size = -(-(16 * rows + block_h * block_w * tile.width * size + area) // 64) * 64
+    jobs = shares * groups * -(-panels // block_p)
+    return _Gathering(
+        kernel("products.correlate_to_w", size, tile.rows, tile.vectors, tile.lanes),
+        jobs,
+        shares * groups * panels * terms * tile.width * size,
+        min(workers, jobs) * buffer_size,
+        packed(
+            *x_strides, *shape, channels, down.first, across.first, down.step, across.step, down.tap, across.tap,
+            len(down.taps), len(across.taps), *dy_strides, images, out_h, out_w, filters,
+            groups, panels, block_h, block_w, block_p, shares, int(direct), buffer_size,
+        ),  # fmt: skip
+        kernel("products.collect", size, tile.width),
+        groups * panels,
+        packed(shares, groups, panels, terms, filters),
+    )
 
 
-# --- parts ---
+def _single_pixels(walk: tuple[Line, Line], size: int, *images: tuple[Shape, Shape]) -> bool:
+    """Return whether windows are single pixels side by side, so that all images are one row of them."""
+    ones = all(len(line.taps) == line.step == line.stride == 1 and line.place == 0 for line in walk)
+    return ones and images[0][0][:3] == images[1][0][:3] and all(_contiguous(shape, strides, size) for shape, strides in images)
 
 
-def pack(w: Array, walk: tuple[Line, Line], groups: int, tile: Tile, buffers: Buffers, *, towards_x: bool) -> tuple[int, int]:  # noqa: PLR0917
-    """Return the address of the weights as panels (groups, panels, taps, terms, tile.width), and how many panels a group has."""
-    (filters, filter_stride), (channels, channel_stride) = (w.shape[3] // groups, w.strides[3]), (w.shape[2], w.strides[2])
-    terms, columns = ((filters, filter_stride), (channels, channel_stride))[:: 1 if towards_x else -1]
-    panels = -(-columns[0] // tile.width)
-    taps = [p * w.strides[0] + q * w.strides[1] for p in walk[0].taps for q in walk[1].taps]
-    packed = buffers.take(groups * panels * len(taps) * terms[0] * tile.width * w.itemsize)
-    code = kernel("products.pack", w.itemsize, tile.width)
-    run(code, groups * panels, w, len(taps), np.array(taps, np.int64), *terms, *columns, packed, panels, filters * filter_stride)
-    return packed, panels
-
-
-def padded_bias(b: Array, groups: int, width: int) -> Array:
-    """Return the bias with as many numbers for each group as its panels have columns."""
-    padded = np.zeros((groups, width), b.dtype)
-    padded[:, : b.size // groups] = b.reshape(groups, -1)
-    return padded
-
-
-def _flat(images: Array) -> bool:
-    return bool(images.flags.c_contiguous)
+def _contiguous(shape: Shape, strides: Shape, size: int) -> bool:
+    return strides == (shape[1] * shape[2] * shape[3] * size, shape[2] * shape[3] * size, shape[3] * size, size)
 
 
 def _block(height: int, width: int, most: int, least: int) -> tuple[int, int]:

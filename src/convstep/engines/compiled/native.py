@@ -18,14 +18,12 @@ from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import llvmlite.binding as llvm
 
 from convstep.checks import Array
 from convstep.files import atomic_write
-
-Argument: TypeAlias = int | float | Array
 
 # As Numba calls its functions: (where the result goes, where an error goes, arguments, job, worker) -> status
 ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -61,10 +59,6 @@ class Kernel:
         """The kernel as a function for ctypes, which lets go of the GIL."""
         return ENTRY(self.address)
 
-    def pack(self, arguments: tuple[Argument, ...]) -> bytes:
-        """Return the arguments as 64-bit integers: an array as its address, a float as its bits."""
-        return struct.pack(f"={len(arguments)}q", *map(_bits, arguments))
-
     def _kept(self) -> tuple[str, bytes] | None:
         """Return symbol and code from the cache; a file that is missing, cut off or from elsewhere counts as none."""
         with suppress(OSError, ValueError):
@@ -95,12 +89,14 @@ def kernel(name: str, *variant: int) -> Kernel:
     return Kernel(name, variant)
 
 
-def _bits(argument: Argument) -> int:
-    if isinstance(argument, int):
-        return argument
-    if isinstance(argument, float):
-        return int(struct.unpack("=q", struct.pack("=d", argument))[0])
-    return int(argument.__array_interface__["data"][0])
+def packed(*numbers: int) -> bytes:
+    """Return numbers as the 64-bit integers that kernels read."""
+    return struct.pack(f"={len(numbers)}q", *numbers)
+
+
+def address_of(array: Array) -> int:
+    """Return where an array's first number lies."""
+    return int(array.__array_interface__["data"][0])
 
 
 def _digest(symbol: bytes, code: bytes) -> bytes:

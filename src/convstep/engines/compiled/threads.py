@@ -8,11 +8,12 @@ import ctypes
 import os
 import threading
 import time
+from functools import cache
 
 import numpy as np
 
 from convstep.checks import whole
-from convstep.engines.compiled.native import Argument, Kernel, kernel
+from convstep.engines.compiled.native import Kernel, kernel, packed
 
 SPINS = 20_000  # looks at the board before an idle thread sleeps: about half a millisecond
 BOARD, OPEN = 64 * 6, 64  # bytes; the board begins on a cache line, and OPEN is where it says which task there is
@@ -29,16 +30,13 @@ class _Pool:
         self.generation = 0
         self.conduct, self.serve = kernel("board.conduct"), kernel("board.serve")
 
-    def run(self, code: Kernel, jobs: int, *arguments: Argument) -> None:
+    def run(self, code: Kernel, jobs: int, arguments: bytes) -> None:
         """Run a kernel's jobs 0, 1, ... on all threads, and return when they are done."""
-        packed = code.pack(arguments)
         workers = min(threads(), jobs)
-        if workers > 1:
+        if workers > 1 and (self.sleeping or len(self.workers) < workers - 1):
             self._wake(workers)
         self.generation += 1
-        place = ctypes.cast(ctypes.c_char_p(packed), ctypes.c_void_p).value or 0
-        task = self.conduct.pack((self.address, code.address, place, jobs, workers, self.generation))
-        _call(self.conduct, task)
+        _call(self.conduct, packed(self.address, code.address, jobs, workers, self.generation) + arguments)
 
     def _wake(self, workers: int) -> None:
         while len(self.workers) < workers - 1:
@@ -56,35 +54,38 @@ class _Pool:
             time.sleep(0.0001)
 
     def _work(self, me: int) -> None:
-        task = self.serve.pack((self.address, SPINS, me))
+        task = packed(self.address, SPINS, me)
         while True:
             _call(self.serve, task)
             self.sleeping.add(me)
             self.workers[me - 1].acquire()
 
 
-def _call(code: Kernel, packed: bytes) -> None:
-    nothing = ctypes.create_string_buffer(32)  # where a result and an error would go
-    code.call(nothing, nothing, packed, 0, 0)
+_NOTHING = ctypes.create_string_buffer(32)  # where a result and an error would go
+
+
+def _call(code: Kernel, arguments: bytes) -> None:
+    code.call(_NOTHING, _NOTHING, arguments, 0, 0)
 
 
 _pool: _Pool | None = None
 _count: int | None = None
 
 
-def run(code: Kernel, jobs: int, *arguments: Argument) -> None:
+def run(code: Kernel, jobs: int, arguments: bytes) -> None:
     """Run a kernel's jobs on the threads of this process."""
     global _pool  # noqa: PLW0603 - one pool for each process
     if jobs == 0:
         return
     if _pool is None:
         _pool = _Pool()
-    _pool.run(code, jobs, *arguments)
+    _pool.run(code, jobs, arguments)
 
 
 def _forget() -> None:
     global _pool  # noqa: PLW0603 - a child has none of its parent's threads
     _pool = None
+    _available.cache_clear()
 
 
 def _close() -> None:
@@ -99,8 +100,11 @@ if hasattr(os, "register_at_fork"):
 
 def threads() -> int:
     """Return how many threads share the work: as set, else NUMBA_NUM_THREADS, else the processors that this process may use."""
-    if _count is not None:
-        return _count
+    return _count or _available()
+
+
+@cache
+def _available() -> int:
     given = os.environ.get("NUMBA_NUM_THREADS", "")
     if given.isdecimal() and int(given) > 0:
         return int(given)

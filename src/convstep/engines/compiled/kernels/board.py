@@ -3,7 +3,7 @@
 One rule: whoever asks does the work too, so nobody ever waits for a thread that has not begun; a busy pool means working alone.
 """
 
-from convstep.engines.compiled.kernels.words import add, call, exchange, look, pause
+from convstep.engines.compiled.kernels.words import add, call, exchange, load_int, look, pause
 
 LINE = 8  # int64 numbers in a cache line: what one thread writes must not lie beside what another reads
 TAKEN, OPEN, NEXT, BUSY, TASK = (8 * LINE * i for i in range(5))  # places on the board in bytes
@@ -13,7 +13,9 @@ ARGUMENTS, JOBS, WORKERS = TASK + 8, TASK + 16, TASK + 24
 def conduct():
     """Make the kernel that runs all jobs: with the pool, or alone where there is one job, one worker, or somebody else has the pool."""
 
-    def conduct(board, code, arguments, jobs, workers, generation, job, worker):
+    def conduct(task, job, worker):
+        board, code, jobs = load_int(task), load_int(task + 8), load_int(task + 16)
+        workers, generation, arguments = load_int(task + 24), load_int(task + 32), task + 40
         if jobs == 1 or workers == 1 or exchange(board + TAKEN, 1) != 0:
             for i in range(jobs):
                 call(code, arguments, i, 0)

@@ -19,19 +19,27 @@ def inner(function: Callable[..., Any]) -> Any:
 
 
 def compiled(function: Callable[..., Any]) -> tuple[str, bytes]:
-    """Return the symbol and the object code of a kernel."""
-    entry = inner(_entry(inner(function), len(inspect.signature(function).parameters) - 2))
+    """Return the symbol and the object code of a kernel. One whose only argument is `task` gets the address of what it was handed."""
+    names = list(inspect.signature(function).parameters)[:-2]
+    entry = inner(_entry(inner(function), _given_address if names == ["task"] else _given_numbers(len(names))))
     entry.compile(ENTRY)
     result = entry.overloads[ENTRY]
     _, _, (code, _) = result.library.serialize_using_object_code()
     return result.fndesc.llvm_func_name, code
 
 
-def _entry(function: Any, count: int) -> Callable[..., None]:
+def _entry(function: Any, given: Any) -> Callable[..., None]:
     """Return the kernel with its arguments in memory."""
 
+    def entry(arguments, job, worker):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - Numba types it
+        function(*given(arguments), job, worker)
+
+    return entry
+
+
+def _given_numbers(count: int) -> Any:
     @intrinsic
-    def unpack(_context: Any, arguments: Any) -> Any:
+    def numbers(_context: Any, arguments: Any) -> Any:
         kind = types.UniTuple(types.int64, count)
 
         def generate(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
@@ -40,7 +48,14 @@ def _entry(function: Any, count: int) -> Callable[..., None]:
 
         return kind(arguments), generate
 
-    def entry(arguments, job, worker):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - Numba types it
-        function(*unpack(arguments), job, worker)
+    return numbers
 
-    return entry
+
+@intrinsic
+def _given_address(_context: Any, arguments: Any) -> Any:
+    kind = types.UniTuple(types.int64, 1)
+
+    def generate(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
+        return context.make_tuple(builder, kind, [builder.ptrtoint(given[0], ir.IntType(64))])
+
+    return kind(arguments), generate

@@ -13,7 +13,7 @@ def pack(size, width):
     """Make the kernel that lays weights out as panels: (taps, terms, columns) -> (panels, taps, terms, width), zeros where columns end."""
     load, store = WORDS[size]
 
-    def pack(source, taps, tap_offsets, terms, term_stride, columns, column_stride, to, panels, group_stride, job, worker):
+    def pack(source, to, tap_offsets, taps, terms, term_stride, columns, column_stride, panels, group_stride, job, worker):
         group, panel = job // panels, job % panels
         first = panel * width
         count = min(columns - first, width)
@@ -81,20 +81,19 @@ def correlate(size, rows, vectors, lanes):
     line = width * size
 
     def correlate(
-        x, x_image, x_row, x_pixel, x_channel, height, across, channels,
+        x, packed, bias, y, buffers, full, last, x_image, x_row, x_pixel, x_channel, height, across, channels,
         top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w,
-        packed, bias, floor, y, y_image, y_row, y_pixel, out_h, out_w, filters,
-        groups, panels, block_h, block_w, block_p, direct, buffers, buffer_size, job, worker,
+        floor, y_image, y_row, y_pixel, out_h, out_w, filters,
+        groups, panels, block_h, block_w, block_p, direct, buffer_size, job, worker,
     ):  # fmt: skip
         downs, rights, parts = -(-out_h // block_h), -(-out_w // block_w), -(-panels // block_p)
         part, job = job % parts, job // parts
         i0, j0, job = job // rights % downs * block_h, job % rights * block_w, job // (rights * downs)
         group, n = job % groups, job // groups
         rows_here, columns_here = min(block_h, out_h - i0), min(block_w, out_w - j0)
+        buffer = buffers + worker * buffer_size
 
         # 1. The pixels lie in the image itself, or in a copy of what the block's windows reach.
-        table = buffers + worker * buffer_size
-        places = table + (block_h * block_w + rows) * 8
         a = x + n * x_image + group * channels * x_channel
         corner = top + i0 * step_h, left + j0 * step_w
         if direct:
@@ -102,35 +101,34 @@ def correlate(size, rows, vectors, lanes):
             a += corner[0] * row + corner[1] * pixel
         else:
             reach = (rows_here - 1) * step_h + (kernel_h - 1) * tap_h + 1, (columns_here - 1) * step_w + (kernel_w - 1) * tap_w + 1
-            copied = places + (block_h * block_w + rows) * 8
+            copied = buffer + 16 * rows
             fill(copied, a, (x_row, x_pixel, x_channel), (height, across, channels), corner, reach)
             a, row, pixel = copied, reach[1] * channels * size, channels * size
 
-        # 2. Tables of where each window begins and where its outputs go; the last tile repeats the last pixel.
-        tiles = -(-(rows_here * columns_here) // rows)
-        at = 0
-        for i in range(rows_here):
-            for j in range(columns_here):
-                store_int(table + at, i * step_h * row + j * step_w * pixel)
-                store_int(places + at, i * y_row + j * y_pixel)
-                at += 8
-        for rest in range(at, tiles * rows * 8, 8):
-            store_int(table + rest, load_int(table + at - 8))
-            store_int(places + rest, load_int(places + at - 8))
+        # 2. Tables say where each pixel's window begins and where its outputs go. The last tile ends with the last pixel.
+        count = rows_here * columns_here
+        table = full if columns_here == block_w else last
+        places = table + block_h * columns_here * 8
+        if count < rows:
+            for r in range(rows):
+                store_int(buffer + r * 8, load_int(table + min(r, count - 1) * 8))
+                store_int(buffer + (rows + r) * 8, load_int(places + min(r, count - 1) * 8))
+            table, places, count = buffer, buffer + rows * 8, rows
 
         # 3. (pixels; p, q·c) · (p, q·c; k) -> (pixels; k). Where cells of a window are neighbours, a row of them is one run.
         runs, terms = (1, kernel_w * channels) if tap_w == 1 or kernel_w == 1 else (kernel_w, channels)
         target = y + n * y_image + i0 * y_row + j0 * y_pixel + group * filters * size
         for panel in range(part * block_p, min((part + 1) * block_p, panels)):
             b = packed + (group * panels + panel) * kernel_h * kernel_w * channels * line
-            start = bias + (group * panels + panel) * line if bias else 0
+            start = bias + (group * filters + panel * width) * size if bias else 0
             columns = min(filters - panel * width, width)
-            for run in range(runs):
-                for t in range(tiles):
+            for first in range(0, count, rows):
+                at = 8 * min(first, count - rows)
+                for run in range(runs):
                     tile((
-                        a + run * tap_w * pixel, table + t * rows * 8, tap_h * row, size,
+                        a + run * tap_w * pixel, table + at, tap_h * row, size,
                         b + run * terms * line, kernel_w * channels * line,
-                        target + panel * line, places + t * rows * 8,
+                        target + panel * line, places + at,
                         kernel_h, terms, start if run == 0 else 1, floor if run == runs - 1 else 0, columns,
                     ))  # fmt: skip
 
@@ -163,10 +161,10 @@ def correlate_to_w(size, rows, vectors, lanes):
                 to += line
 
     def correlate_to_w(
-        x, x_image, x_row, x_pixel, x_channel, height, across, channels,
+        x, dy, partial, buffers, x_image, x_row, x_pixel, x_channel, height, across, channels,
         top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w,
-        dy, dy_image, dy_row, dy_pixel, dy_filter, images, out_h, out_w, filters,
-        partial, groups, panels, block_h, block_w, block_p, shares, direct, buffers, buffer_size, job, worker,
+        dy_image, dy_row, dy_pixel, dy_filter, images, out_h, out_w, filters,
+        groups, panels, block_h, block_w, block_p, shares, direct, buffer_size, job, worker,
     ):  # fmt: skip
         downs, rights, parts = -(-out_h // block_h), -(-out_w // block_w), -(-panels // block_p)
         part, job = job % parts, job // parts
@@ -225,7 +223,7 @@ def collect(size, width):
     """Make the kernel that adds up partial sums, share after share: (shares, groups, panels, terms, width) -> (terms, groups · filters)."""
     load, store = WORDS[size]
 
-    def collect(partial, shares, groups, panels, terms, filters, to, job, worker):
+    def collect(partial, to, shares, groups, panels, terms, filters, job, worker):
         group, panel = job // panels, job % panels
         share_size = groups * panels * terms * width * size
         columns = min(filters - panel * width, width)

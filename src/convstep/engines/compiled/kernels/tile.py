@@ -121,7 +121,7 @@ class _Emitter:
         found[held_part] = {(m, n): self._load_part(self.plus(c_rows[m], n * self.width), masks[n]) for m, n in self.cells}
         builder.branch(begun)
         builder.position_at_end(row)
-        bias = [self.load(self.plus(start, n * self.width), self.vector, self.size) for n in self.vectors]
+        bias = [self._load_part(self.plus(start, n * self.width), masks[n]) for n in self.vectors]
         found[row] = {(m, n): bias[n] for m, n in self.cells}
         builder.branch(begun)
         builder.position_at_end(begun)
