@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import platform
+import re
 import struct
 import sys
 import threading
@@ -43,7 +44,6 @@ class Kernel:
 
     def __init__(self, name: str, variant: tuple[int, ...]) -> None:
         self.name, self.variant = name, variant
-        self.key = "-".join(map(str, (name, *variant)))
 
     @cached_property
     def address(self) -> int:
@@ -59,10 +59,17 @@ class Kernel:
         """The kernel as a function for ctypes, which lets go of the GIL."""
         return ENTRY(self.address)
 
+    @cached_property
+    def path(self) -> Path:
+        """Where the cache keeps it: named for what it is, and for the sources that it was made from."""
+        module = self.name.partition(".")[0]
+        made_from = hashlib.sha256(_sources("compiling") + _sources(module)).hexdigest()[:16]
+        return cache_folder() / "-".join(map(str, (self.name, *self.variant, f"{made_from}.kernel")))
+
     def _kept(self) -> tuple[str, bytes] | None:
         """Return symbol and code from the cache; a file that is missing, cut off or from elsewhere counts as none."""
         with suppress(OSError, ValueError):
-            content = (cache_folder() / f"{self.key}.kernel").read_bytes()
+            content = self.path.read_bytes()
             head, digest, symbol = content.split(b"\n", 3)[:3]
             code = content[len(head) + len(digest) + len(symbol) + 3 :]
             if head + b"\n" == MAGIC and digest == _digest(symbol, code):
@@ -79,7 +86,7 @@ class Kernel:
         name = symbol.encode()
         with suppress(OSError):  # a folder that cannot be written: compiled again next time
             cache_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-            atomic_write(cache_folder() / f"{self.key}.kernel", MAGIC + _digest(name, code) + b"\n" + name + b"\n" + code)
+            atomic_write(self.path, MAGIC + _digest(name, code) + b"\n" + name + b"\n" + code)
         return symbol, code
 
 
@@ -125,16 +132,21 @@ def _loader() -> Any:
 
 @cache
 def cache_folder() -> Path:
-    """Return where compiled kernels are kept: a folder for this CPU, these packages and these very sources.
+    """Return where compiled kernels are kept: a folder for this CPU and these packages.
 
     It lies in NUMBA_CACHE_DIR where that is set, else in the user's folder for caches.
     """
     base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     facts = [version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), *sorted(host_features()), platform.machine(), sys.platform]
-    seen = hashlib.sha256(json.dumps(facts).encode())
-    for source in sorted((Path(__file__).parent / "kernels").glob("*.py")):
-        seen.update(source.read_bytes())
-    return Path(base) / "convstep" / f"kernels-{seen.hexdigest()[:16]}"
+    return Path(base) / "convstep" / f"kernels-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]}"
+
+
+@cache
+def _sources(module: str) -> bytes:
+    """Return the sources that a module of kernels is made from: its own and those that it imports."""
+    own = (Path(__file__).parent / "kernels" / f"{module}.py").read_bytes()
+    imported = re.findall(rb"^from convstep\.engines\.compiled\.kernels\.(\w+) import", own, re.MULTILINE)
+    return b"".join([own, *(_sources(name.decode()) for name in imported)])
 
 
 _loading = threading.RLock()
