@@ -50,9 +50,10 @@ class Kernel:
         """Where the machine code is; loaded, or compiled, when first asked for."""
         with _loading:
             symbol, code = self._kept() or self._compiled()
-            _loader().add_object_file(llvm.ObjectFileRef.from_data(code))
-            _loader().finalize_object()
-            return int(_loader().get_function_address(symbol))
+            self._loader = _loader()  # of its own: names of functions repeat; the code lives as long as this
+            self._loader.add_object_file(llvm.ObjectFileRef.from_data(code))
+            self._loader.finalize_object()
+            return int(self._loader.get_function_address(symbol))
 
     @cached_property
     def call(self) -> Any:
@@ -119,10 +120,10 @@ def host_features() -> frozenset[str]:
     return frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
 
 
-@cache
 def _loader() -> Any:
-    for begin in (llvm.initialize_native_target, llvm.initialize_native_asmprinter):
-        begin()
+    """Return what puts object code into memory."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine()
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
