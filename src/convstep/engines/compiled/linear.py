@@ -4,11 +4,12 @@ One rule: nothing here computes; it turns geometry into strides. Forward and tow
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
@@ -18,6 +19,8 @@ from convstep.geometry import Axis, Window2d
 
 CACHED = 96 << 10  # bytes of a block of pixels, which stays in the second-level cache
 PACKED = 16 << 10  # bytes of a block of gradients, which stays in the first-level cache
+ONE_VECTOR = 1.1  # how much longer a product takes in a tile of one vector than in one of two
+TOGETHER, WORTH = 8, 0.85  # most outputs of a phase that are taken for one; how much of the work that may leave
 Shape: TypeAlias = tuple[int, ...]
 SHARES = 8  # parts of a gradient's long sum; the same on every machine, so that the bits are
 
@@ -120,8 +123,13 @@ def tiles_for(size: int) -> tuple[Tile, ...]:
 
 
 def tile_for(columns: int, size: int) -> Tile:
-    """Return the tile that wastes the fewest columns; of equals the widest."""
-    return min(tiles_for(size), key=lambda tile: -(-columns // tile.width) * tile.width)
+    """Return the tile that makes the least work of so many columns; of equals the widest."""
+    return min(tiles_for(size), key=lambda tile: work(columns, tile))
+
+
+def work(columns: int, tile: Tile) -> float:
+    """Return how many vectors the tile multiplies for each number of a row; tiles of one vector load more for each product."""
+    return -(-columns // tile.width) * tile.vectors * (1 if tile.vectors > 1 else ONE_VECTOR)
 
 
 # --- the walks ---
@@ -130,19 +138,19 @@ def tile_for(columns: int, size: int) -> Tile:
 def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int) -> Array:
     """Slide filters over images; see `Engine`."""
     y = np.empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
-    _slide(x, w, b, (forward(window.height), forward(window.width)), _straight(w, groups), y)
+    _slide_rows(x, w, b, (forward(window.height), (forward(window.width),)), _straight(w, groups), y)
     return y
 
 
 def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int) -> Array:
     """Slide the filters, channels and filters exchanged, over the outputs: once for each phase of the strides; see `Engine`."""
     shape = (dy.shape[0], window.height.size, window.width.size, w.shape[2] * groups)
-    walks = [(down, across) for down in backward(window.height) for across in backward(window.width)]
-    filled = all(down.taps and across.taps for down, across in walks)
+    rows, columns = backward(window.height), backward(window.width)
+    filled = all(line.taps for line in (*rows, *columns))
     dx = np.empty(shape, dy.dtype) if filled else np.zeros(shape, dy.dtype)
-    for walk in walks:
-        if walk[0].taps and walk[1].taps:
-            _slide(dy, w, None, walk, _exchanged(w, groups), dx)
+    for down in rows:
+        if down.taps:
+            _slide_rows(dy, w, None, (down, columns), _exchanged(w, groups), dx)
     return dx
 
 
@@ -158,6 +166,18 @@ def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int) -> Array:
     return dw
 
 
+def _slide_rows(  # noqa: PLR0917
+    x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array
+) -> None:
+    """Write to rows of y what the filters make of x: several outputs at a time, or phase by phase."""
+    down, phases = walk
+    band = _band_for(phases, filters, y.itemsize, y.strides)
+    if band is None or not _slide_band(x, w, b, (down, phases), filters, y, band):
+        for across in phases:
+            if across.taps:
+                _slide(x, w, b, (down, across), filters, y)
+
+
 def _slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array) -> None:  # noqa: PLR0917
     """Write to y what the filters make of x."""
     plan = _sliding(walk, filters, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
@@ -167,6 +187,69 @@ def _slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters
         run(plan.pack, plan.panels, packed(address_of(w), panels) + plan.layout)
         addresses = address_of(x), panels, 0 if b is None else address_of(b), address_of(y) + place, buffers.take(plan.buffers)
         run(plan.code, plan.jobs, packed(*addresses) + plan.numbers)
+
+
+# --- bands: where there are few columns, outputs side by side are taken for one with more ---
+
+
+@dataclass(frozen=True)
+class Band:
+    """`outputs` outputs of a row, side by side, as one: their windows together, and where each output's own window begins in it."""
+
+    outputs: int
+    line: Line
+    shifts: tuple[int, ...]
+
+
+@lru_cache(maxsize=512)
+def _band_for(phases: tuple[Line, ...], filters: Filters, size: int, y_strides: Shape) -> Band | None:
+    """Return the band that makes the least work, or nothing where one output at a time does."""
+    steps = {(line.step, line.tap) for line in phases if line.taps}
+    if filters.groups > 1 or len(steps) > 1 or any(tap > 1 for _, tap in steps) or y_strides[2] != filters.columns * size:
+        return None
+    bands = [band for repeats in range(1, TOGETHER + 1) if (band := _band(phases, repeats)).line.count]
+    alone = sum(len(line.taps) for line in phases) * work(filters.columns, tile_for(filters.columns, size)) / len(phases)
+
+    def cost(band: Band) -> float:
+        columns = band.outputs * filters.columns
+        return work(columns, tile_for(columns, size)) * len(band.line.taps) / band.outputs
+
+    best = min(bands, key=cost, default=None)
+    return best if best and best.outputs > 1 and cost(best) < WORTH * alone else None
+
+
+def _band(phases: tuple[Line, ...], repeats: int) -> Band:
+    """Return the band of `repeats` outputs of each phase."""
+    outputs, step = len(phases) * repeats, max(line.step for line in phases)
+    starts = [phases[u % len(phases)].first + u // len(phases) * step for u in range(outputs)]
+    met = [(start, len(phases[u % len(phases)].taps)) for u, start in enumerate(starts) if phases[u % len(phases)].taps]
+    first, end = min(start for start, _ in met), max(start + cells for start, cells in met)
+    count = min(line.count for line in phases) // repeats
+    line = Line(count, 0, outputs, first, repeats * step, 1, tuple(range(end - first)))
+    return Band(outputs, line, tuple(start - first for start in starts))
+
+
+def _slide_band(  # noqa: PLR0917
+    x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array, band: Band
+) -> bool:
+    """Write to y as `_slide_rows` does; return whether its numbers can be trusted, since 0 * inf is not 0."""
+    down, phases = walk
+    layout = (filters.row, filters.column, filters.term, filters.across)
+    weights = as_strided(w, (*w.shape[:2], filters.terms, filters.columns), layout)[list(down.taps)]
+    # (p, q, c, k) -> (p, shift of u + q, c; u, k): output u of the band sees its own window, and zeros around it
+    wide = np.zeros((len(down.taps), len(band.line.taps), filters.terms, band.outputs, filters.columns), w.dtype)
+    for u, shift in enumerate(band.shifts):
+        taps = phases[u % len(phases)].taps
+        wide[:, shift : shift + len(taps), :, u] = weights[:, list(taps)]
+    wide = wide.reshape(*wide.shape[:3], -1)
+    down = replace(down, taps=tuple(range(len(down.taps))))
+    _slide(x, wide, None if b is None else np.tile(b, band.outputs), (down, band.line), _straight(wide, 1), y)
+    done = band.line.count * band.outputs // len(phases)  # of each phase
+    for line in phases:
+        if line.taps and line.count > done:
+            place, first = line.place + done * line.stride, line.first + done * line.step
+            _slide(x, w, b, (walk[0], replace(line, count=line.count - done, place=place, first=first)), filters, y)
+    return bool(np.isfinite(y.sum()))
 
 
 # --- plans: everything that follows from shapes alone ---
