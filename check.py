@@ -125,6 +125,7 @@ def environment() -> dict[str, str]:
     return os.environ | {
         "MPLBACKEND": "agg",
         "MPLCONFIGDIR": str(CACHE / "matplotlib"),
+        "NUMBA_CACHE_DIR": str(CACHE / "numba"),
         "PIP_CACHE_DIR": str(CACHE / "pip"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PYTHONUTF8": "1",

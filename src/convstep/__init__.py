@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         steps,
         utils,
     )
-    from convstep.engines import use_engine
+    from convstep.engines import set_threads, use_engine
     from convstep.errors import ArgumentTypeError, ConvStepError, DataError, OutOfMemoryError, ShapeError
     from convstep.layers import Input, Layer
     from convstep.models import Model, Sequential, load_model
@@ -77,6 +77,7 @@ __all__ = [
     "pool_forward",
     "regularizers",
     "saving",
+    "set_threads",
     "steps",
     "trace",
     "use_engine",
@@ -86,7 +87,7 @@ __all__ = [
 
 # where a name is; those that are not here are modules
 _HOMES = {
-    "engines": ("use_engine",),
+    "engines": ("set_threads", "use_engine"),
     "errors": ("ArgumentTypeError", "ConvStepError", "DataError", "OutOfMemoryError", "ShapeError"),
     "layers": ("Input", "Layer"),
     "models": ("Model", "Sequential", "load_model"),

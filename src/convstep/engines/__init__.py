@@ -57,10 +57,15 @@ def _numpy(*, exact: bool) -> Engine:
 
 
 def _compiled(*, exact: bool) -> Engine:
-    require("numba", extra="fast", op="use_engine")
+    _needs_numba("use_engine")
     from convstep.engines.compiled import ENGINE, EXACT  # noqa: PLC0415
 
     return EXACT if exact else ENGINE
+
+
+def _needs_numba(op: str) -> None:
+    if find_spec("numba") is None:  # found, not imported: kernels that are compiled need it no more
+        require("numba", extra="fast", op=op)
 
 
 _ENGINES: dict[str, Callable[..., Engine]] = {"compiled": _compiled, "numpy": _numpy}
@@ -111,3 +116,31 @@ class use_engine:  # noqa: N801 - reads as the verb that it is
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         _current.reset(self._token)
+
+
+def set_threads(count: int | None) -> None:
+    """Say how many threads share the work of the compiled engine from here on, in the whole process.
+
+    Parameters
+    ----------
+    count : int or None
+        How many, >= 1; more than the machine has processors gain nothing. None for what holds at the start: NUMBA_NUM_THREADS where it is
+        set, else as many as this process may use.
+
+    Notes
+    -----
+    Results do not depend on it, not even in their last bit.
+
+    Raises
+    ------
+    ShapeError
+        If count is below 1.
+    ArgumentTypeError
+        If it is not a whole number.
+    MissingExtraError
+        If the compiled engine is not installed.
+    """
+    _needs_numba("set_threads")
+    from convstep.engines.compiled import threads  # noqa: PLC0415
+
+    threads.set_threads(count)

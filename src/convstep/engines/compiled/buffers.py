@@ -15,17 +15,17 @@ class _Arena(threading.local):
 
     def __init__(self) -> None:
         self.pieces = [np.empty(1 << 20, np.uint8)]
-        self.used = 0
+        self.used = 0  # of the last piece
 
 
 _arena = _Arena()
 
 
 class Buffers:
-    """Takes pieces of memory in a `with` block, at whose end all of them are free again."""
+    """Takes pieces of memory in a `with` block, at whose end all of them are free again. Blocks nest: a signal may interrupt one."""
 
     def __enter__(self) -> Self:
-        _arena.used = 0
+        self._begun = len(_arena.pieces), _arena.used
         return self
 
     def take(self, size: int) -> int:
@@ -38,6 +38,12 @@ class Buffers:
         return -(-int(_arena.pieces[-1].ctypes.data) // LINE) * LINE + place
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        del _arena.pieces[:-1]
+        count, used = self._begun
+        if used:
+            del _arena.pieces[count:]
+            _arena.used = used
+            return
+        del _arena.pieces[:-1]  # of what grew the largest stays
+        _arena.used = 0
         if _arena.pieces[0].size > KEPT:
             _arena.pieces = [np.empty(1 << 20, np.uint8)]

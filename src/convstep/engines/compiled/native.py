@@ -13,22 +13,23 @@ import re
 import struct
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, TypeAlias
 
 import llvmlite.binding as llvm
 
 from convstep.checks import Array
+from convstep.errors import DataError
 from convstep.files import atomic_write
 
 # As Numba calls its functions: (where the result goes, where an error goes, arguments, job, worker) -> status
 ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 MAGIC = b"convstep kernel 1\n"
+Code: TypeAlias = tuple[str, bytes]  # a symbol, and the object code that defines it
 
 
 class Kernel:
@@ -44,16 +45,15 @@ class Kernel:
 
     def __init__(self, name: str, variant: tuple[int, ...]) -> None:
         self.name, self.variant = name, variant
+        self._address = 0
 
-    @cached_property
+    @property
     def address(self) -> int:
         """Where the machine code is; loaded, or compiled, when first asked for."""
-        with _loading:
-            symbol, code = self._kept() or self._compiled()
-            self._loader = _loader()  # of its own: names of functions repeat; the code lives as long as this
-            self._loader.add_object_file(llvm.ObjectFileRef.from_data(code))
-            self._loader.finalize_object()
-            return int(self._loader.get_function_address(symbol))
+        if not self._address:
+            with _loading:
+                self._address = self._address or _loaded(self._kept()) or _loaded(self._compiled())
+        return self._address
 
     @cached_property
     def call(self) -> Any:
@@ -61,33 +61,34 @@ class Kernel:
         return ENTRY(self.address)
 
     @cached_property
-    def path(self) -> Path:
+    def path(self) -> Path | None:
         """Where the cache keeps it: named for what it is, and for the sources that it was made from."""
-        module = self.name.partition(".")[0]
+        module, folder = self.name.partition(".")[0], cache_folder()
         made_from = hashlib.sha256(_sources("compiling") + _sources(module)).hexdigest()[:16]
-        return cache_folder() / "-".join(map(str, (self.name, *self.variant, f"{made_from}.kernel")))
+        return folder and folder / "-".join(map(str, (self.name, *self.variant, f"{made_from}.kernel")))
 
-    def _kept(self) -> tuple[str, bytes] | None:
-        """Return symbol and code from the cache; a file that is missing, cut off or from elsewhere counts as none."""
+    def _kept(self) -> Code | None:
+        """Return what the cache has; a file that is missing, cut off or from elsewhere counts as none."""
         with suppress(OSError, ValueError):
-            content = self.path.read_bytes()
+            content = self.path.read_bytes() if self.path else b""
             head, digest, symbol = content.split(b"\n", 3)[:3]
             code = content[len(head) + len(digest) + len(symbol) + 3 :]
             if head + b"\n" == MAGIC and digest == _digest(symbol, code):
                 return symbol.decode(), code
         return None
 
-    def _compiled(self) -> tuple[str, bytes]:
-        with _announced():
-            from convstep.engines.compiled.kernels.compiling import compiled  # noqa: PLC0415 - brings Numba, which nobody else needs
+    def _compiled(self) -> Code:
+        _announce()
+        from convstep.engines.compiled.kernels.compiling import compiled  # noqa: PLC0415 - brings Numba, which nobody else needs
 
-            module, _, function = self.name.partition(".")
-            make = getattr(importlib.import_module(f"convstep.engines.compiled.kernels.{module}"), function)
-            symbol, code = compiled(make(*self.variant))
+        module, _, function = self.name.partition(".")
+        make = getattr(importlib.import_module(f"convstep.engines.compiled.kernels.{module}"), function)
+        symbol, code = compiled(make(*self.variant))
         name = symbol.encode()
-        with suppress(OSError):  # a folder that cannot be written: compiled again next time
-            cache_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-            atomic_write(self.path, MAGIC + _digest(name, code) + b"\n" + name + b"\n" + code)
+        with suppress(OSError, DataError):  # a folder that cannot be written: compiled again next time
+            if self.path:
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                atomic_write(self.path, MAGIC + _digest(name, code) + b"\n" + name + b"\n" + code)
         return symbol, code
 
 
@@ -120,26 +121,38 @@ def host_features() -> frozenset[str]:
     return frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
 
 
-def _loader() -> Any:
-    """Return what puts object code into memory."""
+def _loaded(found: Code | None) -> int:
+    """Return where in memory the function of this symbol lies from now on, 0 if there is none."""
+    if found is None:
+        return 0
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    symbol, code = found
     machine = llvm.Target.from_default_triple().create_target_machine()
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    loader = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)  # of its own: names of functions repeat
+    loader.add_object_file(llvm.ObjectFileRef.from_data(code))
+    loader.finalize_object()
+    address = int(loader.get_function_address(symbol))
+    if address:
+        loader.detach()  # the code stays for as long as the process: threads may run it to the very end
+    return address
 
 
 # --- the cache ---
 
 
 @cache
-def cache_folder() -> Path:
-    """Return where compiled kernels are kept: a folder for this CPU and these packages.
+def cache_folder() -> Path | None:
+    """Return where compiled kernels are kept: a folder for this CPU and these packages; None where there is no place for it.
 
     It lies in NUMBA_CACHE_DIR where that is set, else in the user's folder for caches.
     """
-    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     facts = [version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), *sorted(host_features()), platform.machine(), sys.platform]
-    return Path(base) / "convstep" / f"kernels-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]}"
+    with suppress(RuntimeError):  # a user without a home
+        folder = Path(base or Path.home() / ".cache").absolute()
+        return folder / "convstep" / f"kernels-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]}"
+    return None
 
 
 @cache
@@ -150,16 +163,29 @@ def _sources(module: str) -> bytes:
     return b"".join([own, *(_sources(name.decode()) for name in imported)])
 
 
+@cache
+def _announce() -> None:
+    """Say, once in a process, that kernels are compiled, and for how long."""
+    folder = cache_folder()
+    kept = f"once: {folder.parent} keeps them" if folder and _writable(folder) else "each time: there is no folder that could keep them"
+    with suppress(OSError, ValueError, AttributeError):  # nobody may be listening
+        sys.stderr.write(f"convstep: compiling kernels for this CPU, about a second for each, {kept}\n")
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _forget() -> None:
+    global _loading  # noqa: PLW0603 - in a child nobody is left who would let go of the lock
+    _loading = threading.RLock()
+
+
 _loading = threading.RLock()
-_begun: list[float] = []
-
-
-@contextmanager
-def _announced() -> Iterator[None]:
-    """Say once in a process that compiling takes a while, and at its end how long it took."""
-    if not _begun:
-        _begun.append(0.0)
-        print("convstep: compiling kernels for this CPU, once; each takes about a second", file=sys.stderr)  # noqa: T201
-    start = time.perf_counter()
-    yield
-    _begun[0] += time.perf_counter() - start
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

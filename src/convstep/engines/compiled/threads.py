@@ -8,6 +8,7 @@ import ctypes
 import os
 import threading
 import time
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
@@ -16,6 +17,7 @@ from convstep.checks import whole
 from convstep.engines.compiled.native import Kernel, kernel, packed
 
 SPINS = 20_000  # looks at the board before an idle thread sleeps: about half a millisecond
+MOST = max(os.cpu_count() or 1, 16)  # threads; more than processors would only take turns
 BOARD, OPEN = 64 * 6, 64  # bytes; the board begins on a cache line, and OPEN is where it says which task there is
 
 
@@ -27,24 +29,26 @@ class _Pool:
         self.address = -(-self.board.ctypes.data // 64) * 64
         self.workers: list[threading.Semaphore] = []
         self.sleeping: set[int] = set()
+        self.waking = threading.Lock()
         self.generation = 0
         self.conduct, self.serve = kernel("board.conduct"), kernel("board.serve")
 
-    def run(self, code: Kernel, jobs: int, arguments: bytes) -> None:
-        """Run a kernel's jobs 0, 1, ... on all threads, and return when they are done."""
-        workers = min(threads(), jobs)
+    def run(self, code: Kernel, jobs: int, workers: int, arguments: bytes) -> None:
+        """Run a kernel's jobs 0, 1, ... on so many threads, and return when they are done."""
         if workers > 1 and (self.sleeping or len(self.workers) < workers - 1):
             self._wake(workers)
         self.generation += 1
         _call(self.conduct, packed(self.address, code.address, jobs, workers, self.generation) + arguments)
 
     def _wake(self, workers: int) -> None:
-        while len(self.workers) < workers - 1:
-            self.workers.append(threading.Semaphore(0))
-            threading.Thread(target=self._work, args=(len(self.workers),), daemon=True, name=f"convstep {len(self.workers)}").start()
-        for me in [me for me in tuple(self.sleeping) if me < workers]:
-            self.sleeping.discard(me)
-            self.workers[me - 1].release()
+        with self.waking:  # two threads with one number would write to the same buffer
+            for me in range(len(self.workers) + 1, workers):
+                self.workers.append(threading.Semaphore(0))
+                with suppress(RuntimeError):  # the system has no thread left, or the process ends: we do its share
+                    threading.Thread(target=self._work, args=(me,), daemon=True, name=f"convstep {me}").start()
+            for me in [me for me in tuple(self.sleeping) if me < workers]:
+                self.sleeping.discard(me)
+                self.workers[me - 1].release()
 
     def close(self) -> None:
         """Call every thread out of the machine code, which is about to go."""
@@ -73,13 +77,13 @@ _count: int | None = None
 
 
 def run(code: Kernel, jobs: int, arguments: bytes) -> None:
-    """Run a kernel's jobs on the threads of this process."""
+    """Run a kernel's jobs on the threads of this process: on no more than `threads` last said to the thread that asks."""
     global _pool  # noqa: PLW0603 - one pool for each process
     if jobs == 0:
         return
     if _pool is None:
         _pool = _Pool()
-    _pool.run(code, jobs, arguments)
+    _pool.run(code, jobs, min(_said.count, _count or _available(), jobs), arguments)
 
 
 def _forget() -> None:
@@ -98,30 +102,31 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
+class _Said(threading.local):
+    """What `threads` said last to a thread, which laid out its buffers for so many."""
+
+    count = MOST
+
+
+_said = _Said()
+
+
 def threads() -> int:
     """Return how many threads share the work: as set, else NUMBA_NUM_THREADS, else the processors that this process may use."""
-    return _count or _available()
+    _said.count = _count or _available()
+    return _said.count
 
 
 @cache
 def _available() -> int:
     given = os.environ.get("NUMBA_NUM_THREADS", "")
     if given.isdecimal() and int(given) > 0:
-        return int(given)
+        return min(int(given), MOST)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_threads(count: int | None) -> None:
-    """Say how many threads share the work of the compiled engine from here on; None for as many as processors.
-
-    Results do not depend on it, not even in their last bit.
-
-    Raises
-    ------
-    ShapeError
-        If count is below 1.
-    ArgumentTypeError
-        If it is not a whole number.
-    """
+    """Say how many threads share the work; see `convstep.set_threads`."""
     global _count  # noqa: PLW0603 - one count for each process
-    _count = None if count is None else whole("set_threads", "count", count, 1)
+    _count = None if count is None else min(whole("set_threads", "count", count, 1), MOST)
+    _said.count = MOST
