@@ -1,6 +1,6 @@
 """Kernels on whole batches, chosen by name. An engine is a record of kernels; each trusts its arguments: `checks` ran at the door."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from convstep.checks import Array, one_of
 from convstep.checks.operations import flag
+from convstep.engines.rules import Entry, Rule
 from convstep.extras import require
 from convstep.geometry import Window2d
 
@@ -37,6 +38,20 @@ class Engine:
         The sum of each window, channel by channel.
     window_sum_to_x : (dy, window) -> dx
         Its transpose.
+    activate : (name, x, slope, out or None) -> y
+        "relu", "relu6", "leaky_relu" (which has the slope), "sigmoid" or "tanh". The result may go to `out`, which may be x itself.
+    activate_to_x : (name, dy, y, slope) -> dx
+        Its gradient, from what it returned.
+    moments : (x) -> (mean, variance)
+        Of each channel of x (m, cells, channels).
+    normalize : (x, mean, inverse, gamma or None, beta or None) -> y
+        (x - mean) inverse gamma + beta, channel by channel.
+    normalize_to_gamma_beta : (dy, x, mean, inverse) -> (d_gamma, d_beta)
+        The gradients of gamma and beta.
+    normalize_to_x : (dy, x, mean, inverse, gamma or None, d_gamma, d_beta) -> dx
+        The gradient of x, which counts in the mean and in the inverse of the deviation too.
+    update : (rule, entries) -> None
+        An optimizer's step, in place.
     """
 
     name: str
@@ -47,6 +62,13 @@ class Engine:
     max_pool_to_x: Callable[[Array, Array, Window2d, Ties], Array]
     window_sum: Callable[[Array, Window2d], Array]
     window_sum_to_x: Callable[[Array, Window2d], Array]
+    activate: Callable[[str, Array, float, Array | None], Array]
+    activate_to_x: Callable[[str, Array, Array, float], Array]
+    moments: Callable[[Array], tuple[Array, Array]]
+    normalize: Callable[[Array, Array, Array, Array | None, Array | None], Array]
+    normalize_to_gamma_beta: Callable[[Array, Array, Array, Array], tuple[Array, Array]]
+    normalize_to_x: Callable[[Array, Array, Array, Array, Array | None, Array, Array], Array]
+    update: Callable[[Rule, Sequence[Entry]], None]
 
 
 def _numpy(*, exact: bool) -> Engine:

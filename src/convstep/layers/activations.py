@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from convstep.checks import Array, refusal
+from convstep.engines import current_engine
 from convstep.errors import ArgumentTypeError
 from convstep.layers.base import Layer
 from convstep.ops import activations as functions
@@ -52,30 +53,58 @@ class ActivationFunction:
         """Return the same activation with these options."""
         return ActivationFunction(self.name, {**self.options, **options})
 
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        """Return the output, and the array that `backward` needs: the output where its values tell the slope, else x."""
+    def forward(self, x: Array, *, out: Array | None = None) -> tuple[Array, Any]:
+        """Return the output, and what `backward` needs: the output where its values tell the slope, else x. The output may go to `out`."""
+        if self.name == "linear":
+            return x, None
+        slope = self._slope
+        if slope is not None and x.dtype in COMPUTED:
+            y = current_engine().activate(self.name, x, slope, out)
+            return y, y
         y = self(x)
-        return y, y if self.name in FROM_OUTPUT and not self.options else x
+        return y, y if slope is not None or self._tells_slope else x
 
-    def backward(self, dy: Array, cache: Array) -> Array:
+    def backward(self, dy: Array, cache: Any) -> Array:
         """Return the gradient of x."""
-        if self.name in FROM_OUTPUT and not self.options:
+        if self.name == "linear":
+            return dy
+        slope = self._slope
+        if slope is not None:
+            return current_engine().activate_to_x(self.name, dy, cache, slope)
+        if self._tells_slope:
             return FROM_OUTPUT[self.name](dy, cache)
         dx: Array = getattr(functions, f"{self.name}_backward")(dy, cache, **self.options)
         return dx
+
+    @property
+    def _slope(self) -> float | None:
+        """The slope below 0, of an activation that engines go back from its output; None for others."""
+        if self.name == "leaky_relu":
+            slope = self.options.get("negative_slope", LEAK)
+            return slope if slope >= 0 else None  # a positive output may be that of a negative x
+        return 0.0 if self.name in FROM_OUTPUT_BY_ENGINES and not self.options else None
+
+    @property
+    def _tells_slope(self) -> bool:
+        return self.name in FROM_OUTPUT and not self.options
 
     def as_plain(self) -> Any:
         """Return the name, or with options a dict in the form that Keras writes."""
         return {"class_name": self.name, "config": dict(self.options)} if self.options else self.name
 
 
+COMPUTED = (np.float32, np.float64)  # types that an activation is computed in; float16 is not
+FROM_OUTPUT_BY_ENGINES = ("relu", "relu6", "sigmoid", "tanh")
+LEAK = 0.2
 FROM_OUTPUT: dict[str, Callable[[Array, Array], Array]] = {
-    "relu": lambda dy, y: np.where(y > 0, dy, 0),
-    "sigmoid": lambda dy, y: dy * (y * (1 - y)),
-    "tanh": lambda dy, y: dy * (1 - y * y),
     "softmax": lambda dy, y: y * (dy - (dy * y).sum(axis=-1, keepdims=True)),
     "exponential": lambda dy, y: dy * y,
 }
+
+
+def of_sums(activation: Activation, z: Array) -> tuple[Array, Any]:
+    """Return the output of an activation, and what its `backward` needs; the output may take the place of z, which is nobody else's."""
+    return activation.forward(z, out=z) if isinstance(activation, ActivationFunction) else activation.forward(z)
 
 
 def get(identifier: Any) -> Any:

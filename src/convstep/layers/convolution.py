@@ -129,7 +129,7 @@ class Conv2D(Convolution):
         """Slide the filters over x, add the bias, apply the activation."""
         self.check(x.shape)
         kernel = self.parameter("kernel")
-        y, memory = self.activation.forward(ops.conv2d(x, kernel, self.bias, groups=self.groups, **self.window))
+        y, memory = activations.of_sums(self.activation, ops.conv2d(x, kernel, self.bias, groups=self.groups, **self.window))
         return y, (x, kernel, memory)
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
@@ -197,7 +197,7 @@ class DepthwiseConv2D(Convolution):
         self.check(x.shape)
         kernel = self.parameter("kernel")
         z = ops.conv2d(x, _one_channel_each(kernel), self.bias, groups=x.shape[3], **self.window)
-        y, memory = self.activation.forward(z)
+        y, memory = activations.of_sums(self.activation, z)
         return y, (x, kernel, memory)
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
@@ -276,7 +276,7 @@ class SeparableConv2D(Convolution):
         self.check(x.shape)
         depthwise, pointwise = self.parameter("depthwise_kernel"), self.parameter("pointwise_kernel")
         between = ops.conv2d(x, _one_channel_each(depthwise), groups=x.shape[3], **self.window)
-        y, memory = self.activation.forward(ops.conv2d(between, pointwise, self.bias))
+        y, memory = activations.of_sums(self.activation, ops.conv2d(between, pointwise, self.bias))
         return y, (x, depthwise, between, pointwise, memory)
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:

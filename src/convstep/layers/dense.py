@@ -61,7 +61,7 @@ class Dense(Layer):
         """Return activation(x @ kernel + bias)."""
         self.check(x.shape)
         kernel, bias = self.parameter("kernel"), self.parameter("bias") if self.use_bias else None
-        y, memory = self.activation.forward(ops.dense(x, kernel, bias))
+        y, memory = activations.of_sums(self.activation, ops.dense(x, kernel, bias))
         return y, (x, kernel, memory)
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:

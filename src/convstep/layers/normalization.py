@@ -8,6 +8,7 @@ import numpy as np
 
 from convstep.checks import Array, accumulator, refusal, result_type
 from convstep.checks.operations import flag
+from convstep.engines import current_engine
 from convstep.layers import initializers, regularizers
 from convstep.layers.base import Gradients, Layer, Shape
 
@@ -112,36 +113,29 @@ class BatchNormalization(Normalization):
         """Normalize with the statistics of the batch in training, else with the moving ones."""
         self.check(x.shape)
         cells = self._cells(x)
-        learning = bool(training and self.trainable)
-        if learning:
-            mean = _mean(cells)
-            centred = cells - mean
-            variance = _mean(centred * centred)
-        else:
-            mean, variance = self.parameter("moving_mean"), self.parameter("moving_variance")
-            centred = cells - mean
+        learning, engine = bool(training and self.trainable), current_engine()
+        mean, variance = engine.moments(cells) if learning else (self.parameter("moving_mean"), self.parameter("moving_variance"))
         inverse = (1 / np.sqrt(variance + self.epsilon)).astype(cells.dtype, copy=False)
-        normal = np.multiply(centred, inverse, out=centred)
-        gamma = self.parameter("gamma") if self.scale else None
-        y = normal if gamma is None else normal * gamma
-        y = y + self.parameter("beta") if self.center else y
-        cache = normal, inverse, gamma, (mean, variance) if learning else None
+        gamma, beta = self.parameter("gamma") if self.scale else None, self.parameter("beta") if self.center else None
+        y = engine.normalize(cells, mean, inverse, gamma, beta)
+        cache = cells, mean, inverse, gamma, (mean, variance) if learning else None
         return self._images(y.astype(result_type(x), copy=False), x.shape), cache
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
         """Return the gradients of x, gamma and beta; in training x counts in the statistics too."""
-        normal, inverse, gamma, statistics = cache
-        cells = self._cells(dy)
-        d_beta, d_gamma = _mean(cells), _mean(cells * normal)
-        dx = cells if statistics is None else cells - d_beta - normal * d_gamma
-        dx = dx * (inverse if gamma is None else inverse * gamma)
-        count = cells.shape[0] * cells.shape[1]
-        gradients = {"gamma": d_gamma * count} if self.scale else {}
-        return self._images(dx.astype(dy.dtype, copy=False), dy.shape), gradients | ({"beta": d_beta * count} if self.center else {})
+        x, mean, inverse, gamma, statistics = cache
+        cells, engine = self._cells(dy), current_engine()
+        d_gamma, d_beta = engine.normalize_to_gamma_beta(cells, x, mean, inverse)
+        if statistics is None:
+            dx = cells * (inverse if gamma is None else inverse * gamma)
+        else:
+            dx = engine.normalize_to_x(cells, x, mean, inverse, gamma, d_gamma, d_beta)
+        gradients = {"gamma": d_gamma} if self.scale else {}
+        return self._images(dx.astype(dy.dtype, copy=False), dy.shape), gradients | ({"beta": d_beta} if self.center else {})
 
     def update(self, cache: Any) -> None:
         """Move the averages towards the statistics of a training pass."""
-        statistics = cache[3]
+        statistics = cache[-1]
         if statistics is None:
             return
         for name, value in zip(("moving_mean", "moving_variance"), statistics, strict=True):
@@ -233,10 +227,3 @@ class LayerNormalization(Normalization):
     def _normal_axes(self, shape: Shape) -> tuple[int, ...]:
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
         return tuple(sorted(self.axis_of(axis, shape) for axis in axes))
-
-
-def _mean(cells: Array) -> Array:
-    """Return the means of the channels: of each example first, so that a float32 sum stays short."""
-    m, count, _ = cells.shape
-    means: Array = (np.ones(count, cells.dtype) @ cells).sum(axis=0) / max(m * count, 1)
-    return means

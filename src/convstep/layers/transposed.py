@@ -6,7 +6,7 @@ from convstep import ops
 from convstep.checks import Array, refusal, whole
 from convstep.checks.operations import paddings, pair
 from convstep.geometry import Axis
-from convstep.layers import initializers, regularizers
+from convstep.layers import activations, initializers, regularizers
 from convstep.layers.base import Gradients, Shape
 from convstep.layers.convolution import Convolution
 from convstep.layers.windows import SIDES
@@ -87,7 +87,7 @@ class Conv2DTranspose(Convolution):
         """Spread x, add the bias, apply the activation."""
         self.check(x.shape)
         kernel = self.parameter("kernel")
-        y, memory = self.activation.forward(ops.conv2d_transpose(x, kernel, self.bias, **self.window))
+        y, memory = activations.of_sums(self.activation, ops.conv2d_transpose(x, kernel, self.bias, **self.window))
         return y, (x, kernel, memory)
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from convstep.checks import Array, accumulator, gradient, numbers, public, refusal, result_type, shown, whole
+from convstep.engines import current_engine
 
 P = ParamSpec("P")
 Axes: TypeAlias = int | tuple[int, ...]
@@ -80,7 +81,7 @@ def linear_backward(dy: Array, _x: Array, /) -> Array:
 def relu(x: Array, /, *, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """Return x above the threshold, at most `max_value`; below, the distance to the threshold times `negative_slope`."""
     if threshold == 0 and negative_slope == 0:
-        y = np.maximum(x, 0)
+        y = current_engine().activate("relu", x, 0.0, None)
     else:
         y = np.where(x > threshold, x, negative_slope * (x - threshold) if negative_slope else 0)
     return y if max_value is None else np.minimum(y, max_value)
@@ -89,32 +90,35 @@ def relu(x: Array, /, *, negative_slope: float = 0.0, max_value: float | None = 
 @_backward
 def relu_backward(dy: Array, x: Array, /, *, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """Carry the gradient of `relu` back; at the threshold itself the slope is `negative_slope`."""
-    dx = np.where(x > threshold, dy, negative_slope * dy if negative_slope else 0)
+    if threshold == 0 and negative_slope == 0:
+        dx = current_engine().activate_to_x("relu", dy, x, 0.0)
+    else:
+        dx = np.where(x > threshold, dy, negative_slope * dy if negative_slope else 0)
     return dx if max_value is None else np.where(x > max_value, 0, dx)
 
 
 @_forward
 def relu6(x: Array, /) -> Array:
     """Return min(max(x, 0), 6)."""
-    return np.clip(x, 0, 6)
+    return current_engine().activate("relu6", x, 0.0, None)
 
 
 @_backward
 def relu6_backward(dy: Array, x: Array, /) -> Array:
     """Carry the gradient of `relu6` back."""
-    return np.where((x > 0) & (x < 6), dy, 0)
+    return current_engine().activate_to_x("relu6", dy, x, 0.0)
 
 
 @_forward
 def leaky_relu(x: Array, /, *, negative_slope: float = 0.2) -> Array:
     """Return x where x > 0, else negative_slope * x."""
-    return np.where(x > 0, x, negative_slope * x)
+    return current_engine().activate("leaky_relu", x, negative_slope, None)
 
 
 @_backward
 def leaky_relu_backward(dy: Array, x: Array, /, *, negative_slope: float = 0.2) -> Array:
     """Carry the gradient of `leaky_relu` back."""
-    return np.where(x > 0, dy, negative_slope * dy)
+    return current_engine().activate_to_x("leaky_relu", dy, x, negative_slope)
 
 
 @_forward
@@ -160,7 +164,7 @@ def sigmoid_backward(dy: Array, x: Array, /) -> Array:
 @_forward
 def tanh(x: Array, /) -> Array:
     """Return the hyperbolic tangent."""
-    return np.tanh(x)
+    return current_engine().activate("tanh", x, 0.0, None)
 
 
 @_backward
@@ -323,9 +327,7 @@ def log_softmax_backward(dy: Array, x: Array, /, *, axis: Axes = -1) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    small = np.exp(-np.abs(x))
-    y: Array = np.where(x >= 0, 1, small) / (1 + small)
-    return y
+    return current_engine().activate("sigmoid", x, 0.0, None)
 
 
 def _softplus(x: Array) -> Array:

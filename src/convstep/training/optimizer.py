@@ -1,22 +1,23 @@
 """What an optimizer is: a rate, what it remembers of each parameter, clipping, and one step in place.
 
-One rule: a step works block by block, so that however large a model is, a step needs no more memory than a few blocks; every block is
-the same arithmetic whatever the block size, so a run that is stopped and resumed continues bit by bit.
+One rule: what the next step depends on is in `state`, so a run that is stopped and resumed continues bit by bit.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from convstep.checks import Array, counted, numbers, refusal, whole
+from convstep.checks import Array, DType, counted, numbers, refusal, whole
+from convstep.engines import current_engine
+from convstep.engines.numpy.updates import BLOCK, RULES, Block, blocks_of
+from convstep.engines.rules import Entry, Rule
 from convstep.errors import ArgumentTypeError
 from convstep.training import schedules
 from convstep.training.configuration import Configured, real, serialize
 
-BLOCK = 2**15  # entries: a block of each array that a step touches stays in the second-level cache
 Rate: TypeAlias = float | schedules.LearningRateSchedule | Callable[[], float]
 
 
@@ -26,18 +27,8 @@ class Weights(Protocol):
     value: Array
 
 
-@dataclass(frozen=True)
-class Block:
-    """A stretch of one parameter, its gradient and its slots, and two arrays to write on."""
-
-    value: Array
-    gradient: Array
-    slots: Mapping[str, Array]
-    spare: tuple[Array, Array]
-
-
 class Optimizer(Configured):
-    """An optimizer. A subclass names its slots and writes `update`.
+    """An optimizer. A subclass names its slots and writes `rule`, or `update` if engines know no rule of its kind.
 
     Parameters
     ----------
@@ -83,9 +74,14 @@ class Optimizer(Configured):
         """Return the names of the arrays that are kept for each parameter, all of them 0 at first."""
         return ()
 
-    def update(self, block: Block, rate: float) -> None:
-        """Change `block.value` and `block.slots` in place; leave the gradient as it is."""
+    def rule(self, rate: float, dtype: DType) -> Rule:
+        """Return what an engine does in this step with weights of a type; decay and clipping are not its business."""
         raise NotImplementedError
+
+    def update(self, block: Block, rate: float) -> None:
+        """Change `block.value` and `block.slots` in place, as the rule says; leave the gradient as it is."""
+        rule = self.rule(rate, block.value.dtype)
+        RULES[rule.name](block, **rule.numbers)
 
     # --- what every optimizer does ---
 
@@ -124,14 +120,14 @@ class Optimizer(Configured):
             self._slots = [{name: np.zeros_like(item.value, order="C") for name in self.slot_names()} for item in parameters]
         rate = self.learning_rate
         with np.errstate(all="ignore"):
-            scales = self._scales(gradients)
-            for item, gradient, scale, slots in zip(parameters, gradients, scales, self._slots, strict=True):
-                if not (item.value.flags.c_contiguous and item.value.flags.writeable):
-                    item.value = np.array(item.value, order="C")
-                for block in self._blocks(item.value, gradient, scale, slots):
-                    if self.weight_decay:
-                        block.value[...] -= np.multiply(block.value, self.weight_decay * rate, out=block.spare[0])
-                    self.update(block, rate)
+            entries = [
+                Entry(_writeable(item), gradient, slots, scale)
+                for item, gradient, scale, slots in zip(
+                    parameters, map(np.asarray, gradients), self._scales(gradients), self._slots, strict=True
+                )
+            ]
+            for dtype in dict.fromkeys(entry.value.dtype for entry in entries):
+                self._step([entry for entry in entries if entry.value.dtype == dtype], rate, dtype)
         self.iterations += 1
 
     def state(self) -> dict[str, Array]:
@@ -200,21 +196,21 @@ class Optimizer(Configured):
             return [scale] * len(gradients)
         return [1.0] * len(gradients)
 
-    def _blocks(self, value: Array, gradient: Array, scale: float, slots: Mapping[str, Array]) -> Iterator[Block]:
-        flat, slopes = value.reshape(-1), np.asarray(gradient).reshape(-1)
-        kept = {name: slot.reshape(-1) for name, slot in slots.items()}
-        spare = np.empty((3, min(BLOCK, flat.size)), flat.dtype)
-        for start in range(0, flat.size, BLOCK):
-            part = slice(start, min(start + BLOCK, flat.size))
-            first, second, third = spare[:, : part.stop - part.start]
-            here = slopes[part]
-            if scale != 1:
-                here = np.multiply(here, scale, out=third, casting="same_kind")
-            elif self.clipvalue:
-                here = np.clip(here, -self.clipvalue, self.clipvalue, out=third, casting="same_kind")
-            elif here.dtype != flat.dtype:
-                here = here.astype(flat.dtype)
-            yield Block(flat[part], here, {name: slot[part] for name, slot in kept.items()}, (first, second))
+    def _step(self, entries: Sequence[Entry], rate: float, dtype: DType) -> None:
+        """Change values of one type: by the engine's rule, or block by block where a subclass has an `update` of its own."""
+        decay, clip = (self.weight_decay or 0.0) * rate, self.clipvalue or math.inf
+        if type(self).update is Optimizer.update:
+            current_engine().update(replace(self.rule(rate, dtype), decay=decay, clip=clip), entries)
+            return
+        for entry in entries:
+            for block in blocks_of(entry, decay=decay, clip=clip):
+                self.update(block, rate)
+
+
+def _writeable(item: Weights) -> Array:
+    if not (item.value.flags.c_contiguous and item.value.flags.writeable):
+        item.value = np.array(item.value, order="C")
+    return item.value
 
 
 def _norm(gradient: Array) -> float:

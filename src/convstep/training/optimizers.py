@@ -4,11 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from convstep.checks import Array, DType, accumulator
+from convstep.checks import DType, accumulator
+from convstep.engines.rules import Rule
 from convstep.training.configuration import find, names_of, real
-from convstep.training.optimizer import Block, Optimizer
+from convstep.training.optimizer import Optimizer
 
 __all__ = ["CLASSES", "NAMES", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "get"]
 
@@ -33,19 +32,10 @@ class SGD(Optimizer):
         """Return the momentum, if there is any."""
         return ("momentum",) if self.momentum else ()
 
-    def update(self, block: Block, rate: float) -> None:
-        """Set m <- momentum m - rate g; then w <- w + m, or w + momentum m - rate g as Nesterov has it."""
-        step = np.multiply(block.gradient, rate, out=block.spare[0])
-        if not self.momentum:
-            block.value[...] -= step
-            return
-        m = block.slots["momentum"]
-        m *= self.momentum
-        m -= step
-        if self.nesterov:
-            block.value[...] += np.subtract(np.multiply(m, self.momentum, out=block.spare[1]), step, out=block.spare[1])
-        else:
-            block.value[...] += m
+    def rule(self, rate: float, dtype: DType) -> Rule:
+        """Return "sgd"."""
+        del dtype
+        return Rule("sgd", {"rate": rate, "momentum": self.momentum, "nesterov": float(self.nesterov)})
 
 
 class RMSprop(Optimizer):
@@ -82,25 +72,11 @@ class RMSprop(Optimizer):
         """Return the running means in use."""
         return ("velocity", *(["momentum"] if self.momentum else []), *(["average_gradient"] if self.centered else []))
 
-    def update(self, block: Block, rate: float) -> None:
-        """Set v <- rho v + (1 - rho) g^2; step = rate g / sqrt(v + epsilon), where v - mean(g)^2 stands for v if centered."""
-        g, (root, step) = block.gradient, block.spare
-        v = block.slots["velocity"]
-        _average(v, np.multiply(g, g, out=step), self.rho)
-        np.add(v, self.epsilon, out=root)
-        if self.centered:
-            mean = block.slots["average_gradient"]
-            np.copyto(step, g)
-            _average(mean, step, self.rho)
-            root -= np.multiply(mean, mean, out=step)
-        np.multiply(g, rate, out=step)
-        step /= np.sqrt(root, out=root)
-        if self.momentum:
-            m = block.slots["momentum"]
-            m *= self.momentum
-            m += step
-            step = m
-        block.value[...] -= step
+    def rule(self, rate: float, dtype: DType) -> Rule:
+        """Return "rmsprop"."""
+        del dtype
+        numbers = {"rate": rate, "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": float(self.centered)}
+        return Rule("rmsprop", numbers)
 
 
 class Adam(Optimizer):
@@ -136,21 +112,11 @@ class Adam(Optimizer):
         """Return the running means in use."""
         return ("momentum", "velocity", "velocity_hat") if self.amsgrad else ("momentum", "velocity")
 
-    def update(self, block: Block, rate: float) -> None:
-        """Set m <- beta_1 m + (1 - beta_1) g; v <- beta_2 v + (1 - beta_2) g^2; w <- w - rate corrected m / (sqrt(v) + epsilon)."""
-        g, (root, step) = block.gradient, block.spare
-        m, v = block.slots["momentum"], block.slots["velocity"]
-        np.copyto(step, g)
-        _average(m, step, self.beta_1)
-        _average(v, np.multiply(g, g, out=step), self.beta_2)
-        if self.amsgrad:
-            v = np.maximum(block.slots["velocity_hat"], v, out=block.slots["velocity_hat"])
-        np.sqrt(v, out=root)
-        root += self.epsilon
-        start_1, start_2 = (_distance_from_start(beta, self.iterations + 1, v.dtype) for beta in (self.beta_1, self.beta_2))
-        np.multiply(m, rate * math.sqrt(start_2) / start_1, out=step)
-        step /= root
-        block.value[...] -= step
+    def rule(self, rate: float, dtype: DType) -> Rule:
+        """Return "adam", with a rate that frees both means of their start at 0."""
+        start_1, start_2 = (_distance_from_start(beta, self.iterations + 1, dtype) for beta in (self.beta_1, self.beta_2))
+        corrected = rate * math.sqrt(start_2) / start_1
+        return Rule("adam", {"rate": corrected, "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon})
 
 
 class AdamW(Adam):
@@ -167,13 +133,6 @@ NAMES: Mapping[str, type[Optimizer]] = names_of(CLASSES, {})
 def get(identifier: Any) -> Optimizer:
     """Return the optimizer that a name, a class, a `{"class_name", "config"}` or the optimizer itself stands for."""
     return find("optimizer", identifier, NAMES, Optimizer)
-
-
-def _average(mean: Array, new: Array, share: float) -> None:
-    """Set mean <- share mean + (1 - share) new, and `new` is used up."""
-    mean *= share
-    new *= 1 - share
-    mean += new
 
 
 def _distance_from_start(beta: float, t: int, dtype: DType) -> float:

@@ -1,12 +1,33 @@
 """The engine that runs on compiled kernels; whatever is not replaced here stays NumPy's, kernel by kernel."""
 
 from dataclasses import replace
+from functools import partial
 
-from convstep.engines import Engine
+from convstep.engines.compiled.elementwise import activate, activate_to_x
 from convstep.engines.compiled.linear import correlate, correlate_to_w, correlate_to_x
+from convstep.engines.compiled.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
+from convstep.engines.compiled.updates import update
 from convstep.engines.numpy import ENGINE as NUMPY
 
 __all__ = ["ENGINE", "EXACT"]
 
-EXACT = replace(NUMPY, name="compiled", correlate=correlate, correlate_to_x=correlate_to_x, correlate_to_w=correlate_to_w)
-ENGINE = EXACT
+EXACT = replace(
+    NUMPY,
+    name="compiled",
+    correlate=partial(correlate, exact=True),
+    correlate_to_x=partial(correlate_to_x, exact=True),
+    correlate_to_w=partial(correlate_to_w, exact=True),
+    activate=activate,
+    activate_to_x=activate_to_x,
+    moments=moments,
+    normalize=normalize,
+    normalize_to_gamma_beta=normalize_to_gamma_beta,
+    normalize_to_x=normalize_to_x,
+    update=update,
+)
+ENGINE = replace(
+    EXACT,
+    correlate=partial(correlate, exact=False),
+    correlate_to_x=partial(correlate_to_x, exact=False),
+    correlate_to_w=partial(correlate_to_w, exact=False),
+)

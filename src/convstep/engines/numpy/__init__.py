@@ -5,8 +5,14 @@ One rule: no temporary exceeds a few megabytes, however large the images, whatev
 
 from convstep.engines import Engine
 from convstep.engines.numpy.correlation import correlate, correlate_to_w, correlate_to_x
+from convstep.engines.numpy.elementwise import activate, activate_to_x
+from convstep.engines.numpy.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
 from convstep.engines.numpy.pooling import max_pool, max_pool_to_x, window_sum, window_sum_to_x
+from convstep.engines.numpy.updates import update
 
 __all__ = ["ENGINE"]
 
-ENGINE = Engine("numpy", correlate, correlate_to_x, correlate_to_w, max_pool, max_pool_to_x, window_sum, window_sum_to_x)
+ENGINE = Engine(
+    "numpy", correlate, correlate_to_x, correlate_to_w, max_pool, max_pool_to_x, window_sum, window_sum_to_x, activate, activate_to_x,
+    moments, normalize, normalize_to_gamma_beta, normalize_to_x, update,
+)  # fmt: skip

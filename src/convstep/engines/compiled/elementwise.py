@@ -1,0 +1,55 @@
+"""Activations in one pass over memory; what has no kernel goes to NumPy.
+
+One rule: every number is computed by itself, so results depend neither on the cut into chunks nor on the number of threads.
+"""
+
+import struct
+
+import numpy as np
+
+from convstep.checks import Array
+from convstep.engines.compiled.native import address_of, kernel, packed
+from convstep.engines.compiled.threads import run
+from convstep.engines.numpy import elementwise as plain
+
+CHUNK = 1 << 14  # numbers of a job
+SIZES = {"relu": (4, 8), "relu6": (4, 8), "leaky_relu": (4, 8), "tanh": (4,), "sigmoid": (4,)}  # bytes of the numbers a kernel is for
+SIZES_TO_X = dict.fromkeys(SIZES, (4, 8))
+
+
+def activate(name: str, x: Array, slope: float, out: Array | None) -> Array:
+    """Apply an activation; see `Engine`."""
+    if not _is_float(x, SIZES.get(name, ())):
+        return plain.activate(name, x, slope, out)
+    if out is not None and not (out.flags.carray and out.shape == x.shape and out.dtype == x.dtype):
+        out = None
+    x = laid_out(x)
+    y = np.empty(x.shape, x.dtype) if out is None else out
+    numbers = packed(address_of(x), address_of(y), x.size, CHUNK, _bits(slope))
+    run(kernel(f"elementwise.{name}", x.itemsize), -(-x.size // CHUNK), numbers)
+    return y
+
+
+def activate_to_x(name: str, dy: Array, y: Array, slope: float) -> Array:
+    """Carry a gradient back from the output; see `Engine`."""
+    if not _is_float(dy, SIZES_TO_X.get(name, ())) or dy.dtype != y.dtype or dy.shape != y.shape:
+        return plain.activate_to_x(name, dy, y, slope)
+    dy, y = laid_out(dy), laid_out(y)
+    dx = np.empty(dy.shape, dy.dtype)
+    numbers = packed(address_of(dy), address_of(y), address_of(dx), dy.size, CHUNK, _bits(slope))
+    run(kernel(f"elementwise.{name}_to_x", dy.itemsize), -(-dy.size // CHUNK), numbers)
+    return dx
+
+
+def laid_out(x: Array) -> Array:
+    """Return an array whose numbers lie one after the other, each on an address of its size."""
+    return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
+
+
+def _is_float(x: Array, sizes: tuple[int, ...]) -> bool:
+    return x.dtype.kind == "f" and x.itemsize in sizes and x.dtype.isnative
+
+
+def _bits(number: float) -> int:
+    """Return a float as the 64 bits that a kernel reads it from."""
+    return int(struct.unpack("=q", struct.pack("=d", number))[0])
