@@ -5,6 +5,7 @@ zeros stand there for the padding, as they do in the loops.
 """
 
 from convstep.engines.compiled.kernels.compiling import inner
+from convstep.engines.compiled.kernels.runs import RUNS
 from convstep.engines.compiled.kernels.tile import make_tile
 from convstep.engines.compiled.kernels.words import WORDS, clear, copy, load_int, store_int
 
@@ -237,3 +238,20 @@ def collect(size, width):
                 store(target + k * size, total)
 
     return collect
+
+
+def find_infinite(size):
+    """Make the kernel that says whether any of many numbers is infinite or NaN. One job is a chunk of them."""
+    run = RUNS[size]
+
+    def find_infinite(numbers, count, chunk, found, job, worker):
+        first = job * chunk
+        values = run(numbers + first * size)
+        wrong = 0
+        for i in range(min(chunk, count - first)):
+            difference = values[i] - values[i]  # 0, or NaN
+            wrong += difference != 0
+        if wrong:
+            store_int(found, 1)
+
+    return find_infinite

@@ -11,9 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from convstep.engines.compiled.kernels.words import I1, I32, I64
-
-FLOATS = {4: (ir.FloatType(), "f32"), 8: (ir.DoubleType(), "f64")}
+from convstep.engines.compiled.kernels.words import FLOATS, I1, I32, I64
 
 
 class Product(NamedTuple):

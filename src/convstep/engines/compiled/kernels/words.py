@@ -57,6 +57,7 @@ load_int, store_int = typed_word(types.int64, I64)
 load_float, store_float = typed_word(types.float32, ir.FloatType())
 load_double, store_double = typed_word(types.float64, ir.DoubleType())
 WORDS = {4: (load_float, store_float), 8: (load_double, store_double)}
+FLOATS = {4: (ir.FloatType(), "f32"), 8: (ir.DoubleType(), "f64")}
 NUMBERS = {4: types.float32, 8: types.float64}
 
 

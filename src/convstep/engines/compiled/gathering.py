@@ -1,0 +1,104 @@
+"""The gradient of filters on the register tile: what each weight met, times what came of it, added up over all outputs.
+
+One rule: the sum is cut into shares by shapes alone, and the shares are added in order, so its bits do not depend on the number of threads.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from convstep.checks import Array
+from convstep.engines.compiled.buffers import Buffers
+from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
+from convstep.engines.compiled.threads import run, threads
+from convstep.engines.compiled.tiles import tile_for
+from convstep.engines.compiled.walks import Line, Shape, block_of, reach_of, single_pixels
+
+PACKED = 16 << 10  # bytes of a block of gradients, which stays in the first-level cache
+SHARES = 8  # parts of a long sum
+
+
+def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array) -> None:
+    """Write the gradient of the filters to dw."""
+    plan = _gathering(walk, groups, x.itemsize, threads(), x.shape, x.strides, dy.shape, dy.strides)
+    with Buffers() as buffers:
+        partial, scratch = buffers.take(plan.partial), buffers.take(plan.buffers)
+        run(plan.code, plan.jobs, packed(address_of(x), address_of(dy), partial, scratch) + plan.numbers)
+        run(plan.collect, plan.parts, packed(partial, address_of(dw)) + plan.sums)
+
+
+@dataclass(frozen=True)
+class _Gathering:
+    """What `correlate_to_w` needs besides addresses."""
+
+    code: Kernel
+    jobs: int
+    partial: int  # bytes
+    buffers: int  # bytes
+    numbers: bytes
+    collect: Kernel
+    parts: int
+    sums: bytes
+
+
+@lru_cache(maxsize=512)
+def _gathering(  # noqa: PLR0917 - it is a key
+    walk: tuple[Line, Line],
+    groups: int,
+    size: int,
+    workers: int,
+    x_shape: Shape,
+    x_strides: Shape,
+    dy_shape: Shape,
+    dy_strides: Shape,
+) -> _Gathering:
+    down, across = walk
+    channels, filters = x_shape[3] // groups, dy_shape[3] // groups
+    tile = tile_for(filters, size)
+    panels, terms = -(-filters // tile.width), len(down.taps) * len(across.taps) * channels
+    direct = down.stays_inside(x_shape[1]) and across.stays_inside(x_shape[2]) and groups == 1 and x_strides[3] == size
+    images, out_h, out_w, shape = x_shape[0], down.count, across.count, x_shape[1:3]
+    if direct and single_pixels(walk, size, (x_shape, x_strides), (dy_shape, dy_strides)):
+        images, out_h, out_w, shape = 1, 1, images * out_h * out_w, (1, images * out_h * out_w)
+    block_h, block_w = block_of(out_h, out_w, max(PACKED // (tile.width * size), 16), 1)
+    blocks = images * -(-out_h // block_h) * -(-out_w // block_w)
+    shares = max(min(-(-SHARES // (panels * groups)), blocks), 1)
+    block_p = panels if shares >= SHARES // 2 else max(1, panels * groups * shares // SHARES)
+    area = 0 if direct else reach_of(down, block_h) * reach_of(across, block_w) * channels * size
+    rows = -(-terms // tile.rows) * tile.rows
+    buffer_size = -(-(16 * rows + block_h * block_w * tile.width * size + area) // 64) * 64
+    jobs = shares * groups * -(-panels // block_p)
+    return _Gathering(
+        kernel("products.correlate_to_w", size, tile.rows, tile.vectors, tile.lanes),
+        jobs,
+        shares * groups * panels * terms * tile.width * size,
+        min(workers, jobs) * buffer_size,
+        packed(
+            *x_strides,
+            *shape,
+            channels,
+            down.first,
+            across.first,
+            down.step,
+            across.step,
+            down.tap,
+            across.tap,
+            len(down.taps),
+            len(across.taps),
+            *dy_strides,
+            images,
+            out_h,
+            out_w,
+            filters,
+            groups,
+            panels,
+            block_h,
+            block_w,
+            block_p,
+            shares,
+            int(direct),
+            buffer_size,
+        ),  # fmt: skip
+        kernel("products.collect", size, tile.width),
+        groups * panels,
+        packed(shares, groups, panels, terms, filters),
+    )

@@ -1,0 +1,52 @@
+"""Which register tiles this machine has, and which one suits how many columns.
+
+One rule: only speed depends on the choice; every tile computes the same sums in the same order.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from convstep.engines.compiled.native import host_features
+
+ONE_VECTOR = 1.1  # how much longer a product takes in a tile of one vector than in one of two
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The size of a register tile: rows x vectors of `lanes` numbers."""
+
+    rows: int
+    vectors: int
+    lanes: int
+
+    @property
+    def width(self) -> int:
+        """How many columns it has: a panel."""
+        return self.vectors * self.lanes
+
+
+@cache
+def tiles_for(size: int) -> tuple[Tile, ...]:
+    """Return the tiles of this machine for numbers of this size, the widest first."""
+    features = host_features()
+    if "avx512f" in features:
+        wide, rows = 64 // size, 14
+        return (
+            Tile(rows, 2, wide),
+            Tile(rows, 1, wide),
+            *((Tile(rows, 1, lanes) for lanes in (8, 4)) if size == 4 else (Tile(rows, 1, 4),)),
+        )
+    lanes = (32 if "avx2" in features else 16) // size
+    if "neon" in features:
+        return Tile(8, 2, lanes), Tile(12, 1, lanes)
+    return (Tile(6, 2, lanes), Tile(12, 1, lanes), *((Tile(12, 1, 4),) if lanes > 4 else ()))
+
+
+def tile_for(columns: int, size: int) -> Tile:
+    """Return the tile that makes the least work of so many columns; of equals the widest."""
+    return min(tiles_for(size), key=lambda tile: work(columns, tile))
+
+
+def work(columns: int, tile: Tile) -> float:
+    """Return how many vectors the tile multiplies for each number of a row; tiles of one vector load more for each product."""
+    return -(-columns // tile.width) * tile.vectors * (1 if tile.vectors > 1 else ONE_VECTOR)
