@@ -1,7 +1,9 @@
 """The doors of `convstep.ops`: whole batches, the names of the ops, and every option that Keras, PyTorch and ONNX share."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,12 +23,13 @@ from convstep.checks.values import (
     word,
 )
 from convstep.checks.words import counted, extent, refusal, shown
-from convstep.errors import ArgumentTypeError
+from convstep.errors import ArgumentTypeError, ConvStepError
 from convstep.geometry import Axis, Padding, Window2d
 
 Paddings: TypeAlias = tuple[Padding, Padding]  # of the rows, of the columns
 IMAGES = ("m", "height", "width", "channels")
 FILTERS = ("rows", "columns", "channels", "filters")
+PIXEL = Window2d(Axis(1, 1), Axis(1, 1))
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def convolution(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None, option
     if filters.shape[3] % groups:
         raise refusal(op, f"the {filters.shape[3]} filters of w cannot be shared among {groups} groups", given)
     window = _window(op, images.shape, filters.shape[:2], options, given)
-    dtype = result_type(*(item for item in (images, filters, bias) if item is not None))
+    dtype = result_type(images, filters) if bias is None else result_type(images, filters, bias)
     fits_memory(op, "the padded x", (images.shape[0], *window.padded, channels), accumulator(dtype), given)
     fits_memory(op, "y", (images.shape[0], *window.out, filters.shape[3]), accumulator(dtype), given)
     return _cast(op, Convolution(images, filters, bias, window, groups, dtype))
@@ -112,31 +115,15 @@ def transposed_gradient(op: str, dy: ArrayLike, x: ArrayLike, w: ArrayLike, opti
 def pooling(op: str, x: ArrayLike, pool_size: Any, options: Given) -> Pooling:
     """Check the arguments of the pooling operations: strides, padding, ceil_mode, dilation_rate (max), count_include_pad (average)."""
     images = array(op, "x", x, IMAGES)
-    size = pair(op, "pool_size", pool_size, 1)
     given = {"x": images, "pool_size": pool_size}
-    strides = size if options["strides"] is None else options["strides"]
-    axes = explicit = _axes(op, images.shape, size, {"dilation_rate": 1, **options, "strides": strides})
-    for axis in axes:
-        if max(axis.pad) >= axis.reach:
-            fact = f"padding must be smaller than the window, {shown(axis.reach)}, not {shown(max(axis.pad))}: a window needs a cell of x"
-            raise refusal(op, fact, {**given, "padding": options["padding"]})
-    if flag(op, "ceil_mode", options["ceil_mode"]):
-        axes = [axis.rounded_up() for axis in axes]
-    window = _fitting(op, axes, given)
+    key = _key((pool_size, *options.values()))
+    known = _known_pooling(images.shape[1:3], tuple(options), key) if key else None
+    window, counts = known or _pooling(op, images.shape, pool_size, options, given)
     dtype = result_type(images)
     fits_memory(op, "the padded x", (images.shape[0], *window.padded, images.shape[3]), accumulator(dtype), given)
     fits_memory(op, "y", (images.shape[0], *window.out, images.shape[3]), accumulator(dtype), given)
-    pooled = Pooling(cast(op, "x", images, accumulator(dtype), given), window, dtype)
-    if "count_include_pad" not in options:
-        return pooled
-    with_pads = flag(op, "count_include_pad", options["count_include_pad"])
-    if window.pad == ((0, 0), (0, 0)):
-        return replace(pooled, counts=np.asarray(size[0] * size[1], pooled.x.dtype))
-    rows, columns = (
-        [axis.covered(i, slice(0, bounds.padded) if with_pads else bounds.interior) for i in range(axis.out)]
-        for axis, bounds in zip((window.height, window.width), explicit, strict=True)
-    )
-    return replace(pooled, counts=np.multiply.outer(rows, columns).astype(pooled.x.dtype)[:, :, None])
+    read = cast(op, "x", images, accumulator(dtype), given)
+    return Pooling(read, window, dtype, None if counts is None else counts.astype(read.dtype))
 
 
 def pooling_gradient(op: str, dy: ArrayLike, x: ArrayLike, pool_size: Any, options: Given) -> tuple[Array, Pooling]:
@@ -144,6 +131,8 @@ def pooling_gradient(op: str, dy: ArrayLike, x: ArrayLike, pool_size: Any, optio
     forward = pooling(op, x, pool_size, options)
     m, channels = forward.x.shape[0], forward.x.shape[3]
     dz = gradient(op, "dy", dy, "y", (m, *forward.window.out, channels))
+    if dz.dtype == forward.dtype == forward.x.dtype:
+        return dz, forward
     dtype = np.result_type(forward.dtype, result_type(dz))
     given = {"dy": dz, "x": forward.x}
     dz, images = (cast(op, name, item, accumulator(dtype), given) for name, item in given.items())
@@ -160,7 +149,7 @@ def dense(op: str, x: ArrayLike, w: ArrayLike, b: ArrayLike | None) -> tuple[tup
     bias = _bias(op, b, weights.shape[1], given)
     dtype = result_type(*(item for item in (rows, weights, bias) if item is not None))
     fits_memory(op, "y", (*rows.shape[:-1], weights.shape[1]), accumulator(dtype), given)
-    window = Window2d(Axis(1, 1), Axis(1, 1))
+    window = PIXEL
     pixels = rows.reshape(-1, 1, 1, rows.shape[-1])
     return rows.shape, _cast(op, Convolution(pixels, weights[None, None], bias, window, 1, dtype))
 
@@ -247,7 +236,72 @@ def _bias(op: str, b: ArrayLike | None, filters: int, given: Given) -> Array | N
 
 
 def _window(op: str, images: tuple[int, ...], kernel: tuple[int, ...], options: Given, given: Given) -> Window2d:
-    return _fitting(op, _axes(op, images, kernel, options), given)
+    """Return the window of a convolution, the one of the call before where sizes and options are the same."""
+    key = _key((options["strides"], options["padding"], options["dilation_rate"]))
+    found = _known_window(images[1:3], kernel, *key) if key else None
+    return found or _fitting(op, _axes(op, images, kernel, options), given)
+
+
+@lru_cache(maxsize=1024)
+def _known_window(sizes: tuple[int, ...], kernel: tuple[int, ...], strides: Any, padding: Any, dilation_rate: Any) -> Window2d | None:
+    """Return the window, or None where something is wrong with the options, which is for the call to say."""
+    options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    try:
+        return _fitting("", _axes("", (0, *sizes), kernel, options), {})
+    except ConvStepError:
+        return None
+
+
+class _Constant(NamedTuple):
+    """True, False or None in a key, where True must not pass for the 1 that it equals."""
+
+    kind: type
+    value: bool | None
+
+
+def _key(options: Iterable[Any]) -> tuple[Any, ...] | None:
+    """Return options as a key that equals that of the very same options alone, or None if they are not Python's own numbers and words."""
+    key = tuple(_Constant(type(item), item) if item is None or type(item) is bool else item for item in options)
+    return key if all(type(item) is _Constant or _is_plain(item) for item in key) else None
+
+
+def _is_plain(option: Any) -> bool:
+    kind = type(option)
+    return kind is int or kind is str or (kind is tuple and all(map(_is_plain, option)))
+
+
+def _pooling(op: str, images: tuple[int, ...], pool_size: Any, options: Given, given: Given) -> tuple[Window2d, Array | None]:
+    """Return the window, and for an average how many cells each window counts."""
+    size = pair(op, "pool_size", pool_size, 1)
+    strides = size if options["strides"] is None else options["strides"]
+    axes = explicit = _axes(op, images, size, {"dilation_rate": 1, **options, "strides": strides})
+    for axis in axes:
+        if max(axis.pad) >= axis.reach:
+            fact = f"padding must be smaller than the window, {shown(axis.reach)}, not {shown(max(axis.pad))}: a window needs a cell of x"
+            raise refusal(op, fact, {**given, "padding": options["padding"]})
+    if flag(op, "ceil_mode", options["ceil_mode"]):
+        axes = [axis.rounded_up() for axis in axes]
+    window = _fitting(op, axes, given)
+    if "count_include_pad" not in options:
+        return window, None
+    with_pads = flag(op, "count_include_pad", options["count_include_pad"])
+    if window.pad == ((0, 0), (0, 0)):
+        return window, np.asarray(size[0] * size[1])
+    rows, columns = (
+        [axis.covered(i, slice(0, bounds.padded) if with_pads else bounds.interior) for i in range(axis.out)]
+        for axis, bounds in zip((window.height, window.width), explicit, strict=True)
+    )
+    return window, np.multiply.outer(rows, columns)[:, :, None]
+
+
+@lru_cache(maxsize=256)
+def _known_pooling(sizes: tuple[int, ...], names: tuple[str, ...], key: tuple[Any, ...]) -> tuple[Window2d, Array | None] | None:
+    """Return what `_pooling` returns, or None where something is wrong with the options, which is for the call to say."""
+    pool_size, *values = (item.value if isinstance(item, _Constant) else item for item in key)
+    try:
+        return _pooling("", (0, *sizes, 1), pool_size, dict(zip(names, values, strict=True)), {})
+    except ConvStepError:
+        return None
 
 
 def _axes(op: str, images: tuple[int, ...], kernel: tuple[int, ...], options: Given) -> list[Axis]:
@@ -275,11 +329,16 @@ def _other_convention(images: tuple[int, ...], filters: tuple[int, ...]) -> str:
 
 def _with_gradient(op: str, dy: ArrayLike, shape: tuple[int, ...], forward: Convolution) -> tuple[Array, Convolution]:
     dz = gradient(op, "dy", dy, "y", shape)
+    if dz.dtype == forward.dtype == forward.x.dtype:
+        return dz, forward
     dtype = np.result_type(forward.dtype, result_type(dz))
     return cast(op, "dy", dz, accumulator(dtype), {"dy": dz}), _cast(op, replace(forward, dtype=dtype))
 
 
 def _cast(op: str, given: Convolution) -> Convolution:
-    compute, arrays = accumulator(given.dtype), {"x": given.x, "w": given.w}
+    compute = accumulator(given.dtype)
+    if given.x.dtype == given.w.dtype == compute and (given.b is None or given.b.dtype == compute):
+        return given
+    arrays = {"x": given.x, "w": given.w}
     bias = None if given.b is None else cast(op, "b", given.b, compute, arrays)
     return replace(given, x=cast(op, "x", given.x, compute, arrays), w=cast(op, "w", given.w, compute, arrays), b=bias)

@@ -16,6 +16,7 @@ DType: TypeAlias = np.dtype[Any]
 Given: TypeAlias = Mapping[str, object]
 
 ADDRESS_SPACE = 2**47  # bytes that one process can address on today's 64-bit machines
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 SYNONYMS = {"mean": "average", "kernel_size": "f", "pool_size": "f", "filter_size": "f"}
 KINDS = {
     "U": "text",
@@ -35,14 +36,17 @@ def array(op: str, name: str, value: ArrayLike, axes: tuple[str, ...]) -> Array:
     read = numbers(op, name, value)
     if read.ndim != len(axes):
         raise refusal(op, f"{name} must have {len(axes)} axes ({', '.join(axes)}), not {read.ndim}", {name: read})
-    for axis, size in zip(axes, read.shape, strict=True):
-        if size == 0 and axis != "m":
-            raise refusal(op, f"{name} has no cells: its axis {axis} is 0 long", {name: read})
+    if read.size == 0:
+        for axis, size in zip(axes, read.shape, strict=True):
+            if size == 0 and axis != "m":
+                raise refusal(op, f"{name} has no cells: its axis {axis} is 0 long", {name: read})
     return read
 
 
 def numbers(op: str, name: str, value: ArrayLike) -> Array:
     """Return `value` as an array of real numbers in the machine's own byte order."""
+    if type(value) is np.ndarray and value.dtype in FLOATS:
+        return value  # most arrays by far
     try:
         read = np.asarray(value)
     except MemoryError:
@@ -77,19 +81,23 @@ def _masked(value: object) -> int:
 
 def result_type(*arrays: Array) -> DType:
     """Return the type of the results: whole numbers and booleans count as float64, mixed floats promote as in NumPy."""
+    dtype = arrays[0].dtype
+    if dtype in FLOATS and all(x.dtype == dtype for x in arrays):
+        return dtype
     return np.result_type(*(x.dtype if x.dtype.kind == "f" else np.dtype(np.float64) for x in arrays))
 
 
 def accumulator(dtype: DType) -> DType:
     """Return the type that sums are formed in: float32 for float16, else the type itself."""
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
+    return FLOATS[0] if dtype.char == "e" else dtype
 
 
 def cast(op: str, name: str, values: Array, dtype: DType, given: Given) -> Array:
     """Return the values in this type, the array itself where it has it."""
-    if values.dtype != dtype:
-        fits_memory(op, f"a copy of {name} as {dtype.name}", values.shape, dtype, given)
-    return values.astype(dtype, copy=False)
+    if values.dtype == dtype:
+        return values
+    fits_memory(op, f"a copy of {name} as {dtype.name}", values.shape, dtype, given)
+    return values.astype(dtype)
 
 
 def gradient(op: str, name: str, value: ArrayLike, output: str, shape: tuple[int, ...]) -> Array:
@@ -102,7 +110,7 @@ def gradient(op: str, name: str, value: ArrayLike, output: str, shape: tuple[int
 
 def fits_memory(op: str, name: str, shape: tuple[int, ...], dtype: DType, given: Given) -> None:
     """Refuse an array that no address space could hold, before anything is allocated."""
-    size = math.prod(max(cells, 1) for cells in shape) * dtype.itemsize
+    size = (math.prod(shape) or math.prod(max(cells, 1) for cells in shape)) * dtype.itemsize
     if size >= ADDRESS_SPACE:
         fact = f"{name} would take {shown(size)} bytes, and one process can address less than {ADDRESS_SPACE}"
         raise refusal(op, fact, given)
