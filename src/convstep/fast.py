@@ -57,7 +57,7 @@ def conv_backward(dZ: ArrayLike, cache: Sequence[Any]) -> tuple[Array, Array, Ar
     engine, window = current_engine(), given.window
     dA_prev = engine.correlate_to_x(dZ, given.W, window, 1)
     dW = engine.correlate_to_w(dZ, given.A_prev, window, 1)
-    db = dZ.sum(axis=(0, 1, 2), keepdims=True)
+    db = engine.pixel_sum(dZ).reshape(1, 1, 1, -1)
     return dA_prev.astype(given.dtype, copy=False), dW.astype(given.dtype, copy=False), db.astype(given.dtype, copy=False)
 
 

@@ -30,6 +30,8 @@ class Engine:
         Its transpose towards x. The window knows the size of x.
     correlate_to_w : (dy, x, window, groups) -> dw
         Its transpose towards w.
+    pixel_sum : (dy) -> db
+        The sum of each channel over all pixels of all images: towards a bias.
     max_pool : (x, window) -> y
         The largest value of each window; the padding never wins.
     max_pool_to_x : (dy, x, window, ties) -> dx
@@ -58,6 +60,7 @@ class Engine:
     correlate: Callable[[Array, Array, Array | None, Window2d, int], Array]
     correlate_to_x: Callable[[Array, Array, Window2d, int], Array]
     correlate_to_w: Callable[[Array, Array, Window2d, int], Array]
+    pixel_sum: Callable[[Array], Array]
     max_pool: Callable[[Array, Window2d], Array]
     max_pool_to_x: Callable[[Array, Array, Window2d, Ties], Array]
     window_sum: Callable[[Array, Window2d], Array]

@@ -93,7 +93,7 @@ def conv2d_backward(
     engine = current_engine()
     dx = engine.correlate_to_x(dz, given.w, given.window, given.groups)
     dw = engine.correlate_to_w(dz, given.x, given.window, given.groups)
-    return _typed(given.dtype, dx, dw, _over_pixels(dz))
+    return _typed(given.dtype, dx, dw, engine.pixel_sum(dz))
 
 
 @public
@@ -181,7 +181,7 @@ def conv2d_transpose_backward(
     engine = current_engine()
     dx = engine.correlate(dz, given.w, None, given.window, 1)
     dw = engine.correlate_to_w(given.x, dz, given.window, 1)
-    return _typed(given.dtype, dx, dw, _over_pixels(dz))
+    return _typed(given.dtype, dx, dw, engine.pixel_sum(dz))
 
 
 @public
@@ -239,13 +239,7 @@ def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Array, Ar
     engine = current_engine()
     dx = engine.correlate_to_x(dz, given.w, given.window, 1).reshape(shape)
     dw = engine.correlate_to_w(dz, given.x, given.window, 1)[0, 0]
-    return _typed(given.dtype, dx, dw, _over_pixels(dz))
-
-
-def _over_pixels(dz: Array) -> Array:
-    """Add up each filter's gradient: first over an image, then over the images, which loses fewer digits than one long sum."""
-    total: Array = dz.sum(axis=(1, 2)).sum(axis=0)
-    return total
+    return _typed(given.dtype, dx, dw, engine.pixel_sum(dz))
 
 
 def _typed(dtype: np.dtype[Any], *gradients: Array) -> tuple[Array, Array, Array]:

@@ -6,6 +6,8 @@ from functools import partial
 from convstep.engines.compiled.elementwise import activate, activate_to_x
 from convstep.engines.compiled.linear import correlate, correlate_to_w, correlate_to_x
 from convstep.engines.compiled.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
+from convstep.engines.compiled.pooling import max_pool, max_pool_to_x, window_sum, window_sum_to_x
+from convstep.engines.compiled.sums import pixel_sum
 from convstep.engines.compiled.updates import update
 from convstep.engines.numpy import ENGINE as NUMPY
 
@@ -17,6 +19,11 @@ EXACT = replace(
     correlate=partial(correlate, exact=True),
     correlate_to_x=partial(correlate_to_x, exact=True),
     correlate_to_w=partial(correlate_to_w, exact=True),
+    pixel_sum=pixel_sum,
+    max_pool=max_pool,
+    max_pool_to_x=max_pool_to_x,
+    window_sum=window_sum,
+    window_sum_to_x=window_sum_to_x,
     activate=activate,
     activate_to_x=activate_to_x,
     moments=moments,

@@ -8,11 +8,12 @@ from convstep.engines.numpy.correlation import correlate, correlate_to_w, correl
 from convstep.engines.numpy.elementwise import activate, activate_to_x
 from convstep.engines.numpy.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
 from convstep.engines.numpy.pooling import max_pool, max_pool_to_x, window_sum, window_sum_to_x
+from convstep.engines.numpy.sums import pixel_sum
 from convstep.engines.numpy.updates import update
 
 __all__ = ["ENGINE"]
 
 ENGINE = Engine(
-    "numpy", correlate, correlate_to_x, correlate_to_w, max_pool, max_pool_to_x, window_sum, window_sum_to_x, activate, activate_to_x,
-    moments, normalize, normalize_to_gamma_beta, normalize_to_x, update,
+    "numpy", correlate, correlate_to_x, correlate_to_w, pixel_sum, max_pool, max_pool_to_x, window_sum, window_sum_to_x,
+    activate, activate_to_x, moments, normalize, normalize_to_gamma_beta, normalize_to_x, update,
 )  # fmt: skip
