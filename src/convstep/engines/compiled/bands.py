@@ -35,14 +35,23 @@ def band_for(phases: tuple[Line, ...], filters: Filters, size: int, y_strides: S
     if filters.groups > 1 or len(steps) > 1 or any(tap > 1 for _, tap in steps) or y_strides[2] != filters.columns * size:
         return None
     bands = [band for repeats in range(1, TOGETHER + 1) if (band := _band(phases, repeats)).line.count]
-    alone = sum(len(line.taps) for line in phases) * work(filters.columns, tile_for(filters.columns, size)) / len(phases)
+    best = min(bands, key=lambda band: _work(band, filters.columns, size), default=None)
+    return best if best and best.outputs > 1 and _work(best, filters.columns, size) < WORTH * _alone(phases, filters.columns, size) else None
 
-    def cost(band: Band) -> float:
-        columns = band.outputs * filters.columns
-        return work(columns, tile_for(columns, size)) * len(band.line.taps) / band.outputs
 
-    best = min(bands, key=cost, default=None)
-    return best if best and best.outputs > 1 and cost(best) < WORTH * alone else None
+def work_of_sliding(phases: tuple[Line, ...], filters: Filters, size: int, y_strides: Shape) -> float:
+    """Return how many products of vectors each output makes for each row of a window and each term."""
+    band = band_for(phases, filters, size, y_strides)
+    return _alone(phases, filters.columns, size) if band is None else _work(band, filters.columns, size)
+
+
+def _alone(phases: tuple[Line, ...], columns: int, size: int) -> float:
+    return sum(len(line.taps) for line in phases) * work(columns, tile_for(columns, size)) / len(phases)
+
+
+def _work(band: Band, columns: int, size: int) -> float:
+    columns *= band.outputs
+    return work(columns, tile_for(columns, size)) * len(band.line.taps) / band.outputs
 
 
 def _band(phases: tuple[Line, ...], repeats: int) -> Band:

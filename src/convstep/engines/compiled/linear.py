@@ -3,43 +3,72 @@
 One rule: `exact` sums are formed of the very products of the loops; only these ways are tried then.
 """
 
+import math
+
 import numpy as np
 
 from convstep.checks import Array
 from convstep.engines.compiled import bands, winograd
+from convstep.engines.compiled.arrays import empty
+from convstep.engines.compiled.depthwise import depthwise, depthwise_to_w, depthwise_to_x
 from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
+from convstep.engines.compiled.scattering import scatter, work_of_scattering
 from convstep.engines.compiled.sliding import slide
+from convstep.engines.compiled.suiting import suits
 from convstep.engines.compiled.walks import Filters, Line, backward, exchanged, forward, straight
 from convstep.engines.numpy import ENGINE as NUMPY
 from convstep.geometry import Window2d
 
+FEW = 16  # most channels of images for which windows may be added up
+LOST = 1.25  # measured: how much longer filters slide than their products alone take
+
 
 def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, exact: bool) -> Array:  # noqa: PLR0917 - the engine's
     """Slide filters over images; see `Engine`."""
-    y = np.empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
+    if not suits(x, w, b):
+        return NUMPY.correlate(x, w, b, window, groups)
+    if 1 < groups == x.shape[3]:
+        return depthwise(x, w, b, window)
+    y = empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
     _slide_rows(x, w, b, (forward(window.height), (forward(window.width),)), straight(w, groups), y, exact=exact)
     return y
 
 
 def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int, *, exact: bool) -> Array:
-    """Slide the filters, channels and filters exchanged, over the outputs: once for each phase of the strides; see `Engine`."""
-    rows, columns = backward(window.height), backward(window.width)
+    """Add windows up, or slide the filters, channels and filters exchanged, over the outputs: once for each phase; see `Engine`."""
     shape = (dy.shape[0], window.height.size, window.width.size, w.shape[2] * groups)
+    rows, columns = backward(window.height), backward(window.width)
     filled = all(line.taps for line in (*rows, *columns))
     dx = np.empty(shape, dy.dtype) if filled else np.zeros(shape, dy.dtype)
+    filters = exchanged(w, groups)
+    if _better_added_up(window, columns, filters, dx) and scatter(dy, w, window, dx):
+        return dx
     inside = all(line.stays_inside(size) for lines, size in zip((rows, columns), window.out, strict=True) for line in lines)
     if not inside and not all_finite(w):
         return NUMPY.correlate_to_x(dy, w, window, groups)  # zeros around dy are no products of the loops, and 0 * inf is not 0
     for down in rows:
         if down.taps:
-            _slide_rows(dy, w, None, (down, columns), exchanged(w, groups), dx, exact=exact)
+            _slide_rows(dy, w, None, (down, columns), filters, dx, exact=exact)
     return dx
+
+
+def _better_added_up(window: Window2d, columns: tuple[Line, ...], filters: Filters, dx: Array) -> bool:
+    """Return whether adding windows up makes less work than sliding filters; for many channels it never does."""
+    if filters.groups > 1 or filters.columns > FEW:
+        return False
+    pixels = math.prod(dx.shape[1:3]) / window.height.stride
+    sliding = bands.work_of_sliding(columns, filters, dx.itemsize, dx.strides) * window.height.kernel * filters.terms * pixels / 2
+    return work_of_scattering(window, filters.columns, filters.terms, dx.itemsize) < LOST * sliding
 
 
 def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact: bool) -> Array:
     """Multiply what each weight met with what came of it; see `Engine`."""
-    dw = np.empty((*window.kernel, x.shape[3] // groups, dy.shape[3]), x.dtype)
+    if not suits(dy, x):
+        return NUMPY.correlate_to_w(dy, x, window, groups)
+    if 1 < groups == x.shape[3]:
+        return depthwise_to_w(dy, x, window)
+    dw = empty((*window.kernel, x.shape[3] // groups, dy.shape[3]), x.dtype)
     walk = forward(window.height), forward(window.width)
     if exact or not winograd.gather(dy, x, walk, groups, dw):
         gather(dy, x, walk, groups, dw)

@@ -82,14 +82,50 @@ class _Emitter:
         full = builder.icmp_signed(">=", product.columns, I64(len(self.vectors) * self.lanes))
         a_rows = [self.plus(product.a, self.entry(product.a_rows, m)) for m in self.rows]
         c_rows = [self.plus(product.c, self.entry(product.c_rows, m)) for m in self.rows]
-        masks = [self._mask(n) for n in self.vectors]
-        sums = self._sum_up(a_rows, self._first_sums(c_rows, full, masks))
-        floor = builder.select(builder.icmp_signed("==", product.floor, I64(1)), self._constant(0.0), self._constant(float("-inf")))
-        ends = {cell: builder.select(builder.fcmp_ordered("<", sums[cell], floor), floor, sums[cell]) for cell in self.cells}
-        self._store(c_rows, ends, full)
+        sums = self._sum_up(a_rows, self._first_sums(c_rows, full))
+        self._store(c_rows, self._floored(sums), full)
 
     def _constant(self, value: float) -> Any:
         return ir.Constant(self.vector, [value] * self.lanes)
+
+    def _first_sums(self, c_rows: list[Any], full: Any) -> dict[Any, Any]:
+        """Return what the sums start from: nothing, what C holds, or one row for all."""
+        builder, start = self.builder, self.product.start
+        nothing, held, row, begun = (self.block(name) for name in ("nothing", "held", "row", "begun"))
+        way = builder.switch(start, row)
+        way.add_case(I64(0), nothing)
+        way.add_case(I64(1), held)
+        found: dict[Any, dict[Any, Any]] = {}
+        builder.position_at_end(nothing)
+        found[nothing] = dict.fromkeys(self.cells, self._constant(0.0))
+        builder.branch(begun)
+        builder.position_at_end(held)
+        for block, rows in self._loaded(c_rows, full, begun).items():
+            found[block] = rows
+        builder.position_at_end(row)
+        for block, rows in self._loaded([start], full, begun).items():
+            found[block] = {(m, n): rows[0, n] for m, n in self.cells}
+        builder.position_at_end(begun)
+        return {cell: self._merge({block: sums[cell] for block, sums in found.items()}) for cell in self.cells}
+
+    def _loaded(self, rows: list[Any], full: Any, following: Any) -> dict[Any, dict[Any, Any]]:
+        """Load rows of C, or the columns that there are, and go on; by the block that did it."""
+        builder = self.builder
+        whole, part = self.block("whole"), self.block("part")
+        builder.cbranch(full, whole, part)
+        found = {}
+        for block in (whole, part):
+            builder.position_at_end(block)
+            masks = [self._mask(n) if block is part else None for n in self.vectors]
+            found[block] = {(m, n): self._load(self.plus(row, n * self.width), masks[n]) for m, row in enumerate(rows) for n in self.vectors}
+            builder.branch(following)
+        return found
+
+    def _load(self, address: Any, mask: Any) -> Any:
+        if mask is None:
+            return self.load(address, self.vector, self.size)
+        pointer = self.builder.inttoptr(address, self.vector.as_pointer())
+        return self.builder.call(self.masked_load, [pointer, I32(self.size), mask, self._constant(0.0)])
 
     def _mask(self, n: int) -> Any:
         """Return which lanes of vector n are columns of C."""
@@ -99,31 +135,17 @@ class _Emitter:
         counts = self.builder.shuffle_vector(first, first, ir.Constant(kind, [0] * self.lanes))
         return self.builder.icmp_signed("<", ir.Constant(kind, [n * self.lanes + i for i in range(self.lanes)]), counts)
 
-    def _first_sums(self, c_rows: list[Any], full: Any, masks: list[Any]) -> dict[Any, Any]:
-        """Return what the sums start from: nothing, C (all of it or the columns that there are), or one row for all."""
-        builder, start = self.builder, self.product.start
-        nothing, held, held_full, held_part, row, begun = (self.block(n) for n in ("nothing", "held", "full", "part", "row", "begun"))
-        way = builder.switch(start, row)
-        way.add_case(I64(0), nothing)
-        way.add_case(I64(1), held)
-        found: dict[Any, dict[Any, Any]] = {}
-        builder.position_at_end(nothing)
-        found[nothing] = dict.fromkeys(self.cells, self._constant(0.0))
-        builder.branch(begun)
-        builder.position_at_end(held)
-        builder.cbranch(full, held_full, held_part)
-        builder.position_at_end(held_full)
-        found[held_full] = {(m, n): self.load(self.plus(c_rows[m], n * self.width), self.vector, self.size) for m, n in self.cells}
-        builder.branch(begun)
-        builder.position_at_end(held_part)
-        found[held_part] = {(m, n): self._load_part(self.plus(c_rows[m], n * self.width), masks[n]) for m, n in self.cells}
-        builder.branch(begun)
-        builder.position_at_end(row)
-        bias = [self._load_part(self.plus(start, n * self.width), masks[n]) for n in self.vectors]
-        found[row] = {(m, n): bias[n] for m, n in self.cells}
-        builder.branch(begun)
-        builder.position_at_end(begun)
-        return {cell: self._merge({block: sums[cell] for block, sums in found.items()}) for cell in self.cells}
+    def _floored(self, sums: dict[Any, Any]) -> dict[Any, Any]:
+        """Return the sums, negative ones as 0 where that is asked for; NaN stays."""
+        builder, before = self.builder, self.builder.block
+        floor, done = self.block("floor"), self.block("floored")
+        builder.cbranch(builder.icmp_signed("==", self.product.floor, I64(1)), floor, done)
+        builder.position_at_end(floor)
+        zero = self._constant(0.0)
+        raised = {cell: builder.select(builder.fcmp_ordered("<", sums[cell], zero), zero, sums[cell]) for cell in self.cells}
+        builder.branch(done)
+        builder.position_at_end(done)
+        return {cell: self._merge({before: sums[cell], floor: raised[cell]}) for cell in self.cells}
 
     def _merge(self, ways: dict[Any, Any]) -> Any:
         phi = self.builder.phi(next(iter(ways.values())).type)
@@ -205,10 +227,6 @@ class _Emitter:
                 self._put(self.builder.shuffle_vector(vector, vector, lanes), self.plus(address, at * self.size))
                 at += piece
             piece //= 2
-
-    def _load_part(self, address: Any, mask: Any) -> Any:
-        pointer = self.builder.inttoptr(address, self.vector.as_pointer())
-        return self.builder.call(self.masked_load, [pointer, I32(self.size), mask, self._constant(0.0)])
 
 
 def make_tile(rows: int, vectors: int, lanes: int, size: int) -> Callable[[Product], int]:
