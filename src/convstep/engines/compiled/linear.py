@@ -37,6 +37,10 @@ def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int
 
 def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int, *, exact: bool) -> Array:
     """Add windows up, or slide the filters, channels and filters exchanged, over the outputs: once for each phase; see `Engine`."""
+    if not suits(dy, w):
+        return NUMPY.correlate_to_x(dy, w, window, groups)
+    if w.shape[2] == 1 < groups:
+        return depthwise_to_x(dy, w, window, groups)
     shape = (dy.shape[0], window.height.size, window.width.size, w.shape[2] * groups)
     rows, columns = backward(window.height), backward(window.width)
     filled = all(line.taps for line in (*rows, *columns))
