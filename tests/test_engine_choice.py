@@ -2,10 +2,12 @@
 
 import asyncio
 import contextvars
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,12 @@ from convstep import engines, fast, ops, steps, use_engine
 from convstep.checks import Array
 from convstep.engines import Engine, current_engine
 from convstep.engines.numpy import ENGINE
+from convstep.errors import MissingExtraError
 from convstep.steps.tracing import FUNCTIONS
 from convstep.testing import Case, assert_engine, cases
 
 FLOATS = ("float16", "float32", "float64")
+DEFAULT = "compiled" if find_spec("numba") else "numpy"
 KERNELS = tuple(field.name for field in fields(Engine) if field.name != "name")
 
 
@@ -45,9 +49,27 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return call
 
     for name in ("red", "blue"):
-        engine = replace(ENGINE, name=name, **{kernel: recorded(name, kernel) for kernel in KERNELS})
-        monkeypatch.setitem(engines._ENGINES, name, lambda engine=engine: engine)
+        kernels: dict[str, Any] = {kernel: recorded(name, kernel) for kernel in KERNELS}
+        monkeypatch.setitem(engines._ENGINES, name, offered(replace(ENGINE, name=name, **kernels)))
     return called
+
+
+def offered(engine: Engine) -> Callable[..., Engine]:
+    """What `use_engine` calls for this engine."""
+
+    def choose(*, exact: bool) -> Engine:
+        return replace(engine, name=f"exact {engine.name}") if exact else engine
+
+    return choose
+
+
+@pytest.fixture
+def without_numba(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An environment in which Numba is not installed."""
+    engines._fastest.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)
+    yield
+    engines._fastest.cache_clear()
 
 
 def chosen() -> str:
@@ -57,13 +79,55 @@ def chosen() -> str:
 # --- The choice ---
 
 
-def test_the_numpy_engine_runs_where_nothing_was_chosen() -> None:
+def test_where_nothing_was_chosen_the_compiled_engine_runs_if_numba_is_installed() -> None:
+    assert chosen() == DEFAULT
+    use_engine(DEFAULT)
+    assert chosen() == DEFAULT
+
+
+@pytest.mark.usefixtures("without_numba")
+def test_where_nothing_was_chosen_the_numpy_engine_runs_if_numba_is_missing() -> None:
     assert current_engine() is ENGINE
-    assert chosen() == "numpy"
+    use_engine("numpy")
+    assert current_engine() is ENGINE
+
+
+@pytest.mark.usefixtures("without_numba")
+@pytest.mark.parametrize(("op", "call"), [("use_engine", lambda: use_engine("compiled")), ("set_threads", lambda: convstep.set_threads(2))])
+def test_without_numba_one_sentence_says_how_to_get_it(op: str, call: Callable[[], Any]) -> None:
+    with pytest.raises(MissingExtraError) as error:
+        call()
+    assert str(error.value) == f'{op}: numba is not installed; this installs it: pip install "convstep[fast]"'
+    assert current_engine() is ENGINE
+
+
+@pytest.mark.skipif(DEFAULT == "numpy", reason="Numba is not installed")
+def test_the_compiled_engine_may_be_chosen_exact() -> None:
+    from convstep.engines.compiled import ENGINE as COMPILED
+    from convstep.engines.compiled import EXACT
+
+    with use_engine("compiled"):
+        assert current_engine() is COMPILED
+    with use_engine("compiled", exact=True):
+        assert current_engine() is EXACT
+
+
+def test_the_numpy_engine_is_exact_always() -> None:
+    with use_engine("numpy", exact=True):
+        assert current_engine() is ENGINE
+
+
+@pytest.mark.usefixtures("calls")
+def test_whether_sums_are_to_be_exact_is_told_to_the_engine() -> None:
+    with use_engine("red", exact=True):
+        assert chosen() == "exact red"
+    with use_engine("red"):
+        assert chosen() == "red"
 
 
 def test_the_public_name_is_the_one_of_the_engines() -> None:
     assert convstep.use_engine is engines.use_engine
+    assert convstep.set_threads is engines.set_threads
 
 
 @pytest.mark.usefixtures("calls")
@@ -78,7 +142,7 @@ def test_a_call_alone_chooses_from_here_on() -> None:
 def test_a_block_ends_with_what_was_chosen_before() -> None:
     with use_engine("red"):
         assert chosen() == "red"
-    assert chosen() == "numpy"
+    assert chosen() == DEFAULT
     use_engine("blue")
     with use_engine("red"):
         pass
@@ -93,7 +157,7 @@ def test_blocks_nest() -> None:
                 assert chosen() == "numpy"
             assert chosen() == "blue"
         assert chosen() == "red"
-    assert chosen() == "numpy"
+    assert chosen() == DEFAULT
 
 
 @pytest.mark.usefixtures("calls")
@@ -101,14 +165,14 @@ def test_a_choice_inside_a_block_ends_with_the_block() -> None:
     with use_engine("red"):
         use_engine("blue")
         assert chosen() == "blue"
-    assert chosen() == "numpy"
+    assert chosen() == DEFAULT
 
 
 @pytest.mark.usefixtures("calls")
 def test_an_error_ends_the_block_and_passes() -> None:
     with pytest.raises(KeyError, match="mine"), use_engine("red"):
         raise KeyError("mine")
-    assert chosen() == "numpy"
+    assert chosen() == DEFAULT
 
 
 @pytest.mark.usefixtures("calls")
@@ -136,7 +200,7 @@ def test_every_thread_keeps_its_own_choice() -> None:
     use_engine("blue")
     with ThreadPoolExecutor(len(names)) as pool:
         results = list(pool.map(work, names))
-    assert results == [("numpy", "red", name) for name in names]
+    assert results == [(DEFAULT, "red", name) for name in names]
     assert chosen() == "blue"
 
 
@@ -165,7 +229,7 @@ def test_tasks_that_take_turns_keep_their_own_choice() -> None:
     async def both() -> list[list[str]]:
         return list(await asyncio.gather(work("red"), work("blue")))
 
-    assert asyncio.run(both()) == [["red"] * 3 + ["numpy"], ["blue"] * 3 + ["numpy"]]
+    assert asyncio.run(both()) == [["red"] * 3 + [DEFAULT], ["blue"] * 3 + [DEFAULT]]
 
 
 # --- What runs on it ---
@@ -206,7 +270,7 @@ def test_an_operation_runs_on_the_chosen_engine(run: Callable[[], Any], kernels:
 @pytest.mark.usefixtures("calls")
 def test_a_partial_engine_falls_back_on_the_kernels_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     partial = replace(ENGINE, name="half", max_pool=lambda x, _window: x[:, :2, :2] * 0)
-    monkeypatch.setitem(engines._ENGINES, "half", lambda: partial)
+    monkeypatch.setitem(engines._ENGINES, "half", offered(partial))
     with use_engine("half"):
         assert not ops.max_pool2d(X, 2).any()
         np.testing.assert_array_equal(ops.average_pool2d(X, 2), np.ones((1, 2, 2, 2)))
@@ -217,8 +281,10 @@ def test_a_partial_engine_falls_back_on_the_kernels_of_numpy(monkeypatch: pytest
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("same", [False, True])
-def test_fast_is_the_steps_but_for_rounding_and_gives_the_same_bits_again(seed: int, same: bool) -> None:
-    assert_engine(fast, count=240, dtypes=FLOATS, same=same, seed=seed)
+@pytest.mark.parametrize("engine", sorted({"numpy", DEFAULT}))
+def test_fast_is_the_steps_but_for_rounding_and_gives_the_same_bits_again(engine: str, seed: int, same: bool) -> None:
+    with use_engine(engine):
+        assert_engine(fast, count=240, dtypes=FLOATS, same=same, seed=seed)
 
 
 def test_fast_has_the_eight_functions_and_no_others() -> None:

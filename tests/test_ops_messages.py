@@ -548,7 +548,8 @@ def test_a_machine_that_is_too_small_is_an_error_of_this_package(
     def full(*_arguments: Any) -> Array:
         raise MemoryError
 
-    monkeypatch.setitem(engines._ENGINES, "full", lambda: replace(ENGINE, name="full", **{kernel: full}))
+    kernels: dict[str, Any] = {kernel: full}
+    monkeypatch.setitem(engines._ENGINES, "full", lambda **_options: replace(ENGINE, name="full", **kernels))
     with use_engine("full"):
         message = f"{op}: the machine has too little memory for this size\n  given {given}"
         assert refused(call) == (OutOfMemoryError, message)
@@ -570,10 +571,16 @@ def test_a_machine_that_is_too_small_is_an_error_of_this_package(
 )
 def test_an_unknown_engine_is_refused(value: Any, kind: type[ConvStepError], fact: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given = f"\n  given name {value!r}"
-    monkeypatch.setattr(engines, "_ENGINES", {"numpy": lambda: ENGINE})
+    monkeypatch.setattr(engines, "_ENGINES", {"numpy": lambda **_options: ENGINE})
     assert refused(lambda: use_engine(value)) == (kind, f'use_engine: name must be "numpy", {fact}{given}')
-    monkeypatch.setitem(engines._ENGINES, "other", lambda: ENGINE)
+    monkeypatch.setitem(engines._ENGINES, "other", lambda **_options: ENGINE)
     assert refused(lambda: use_engine(value)) == (kind, f'use_engine: name must be "numpy" or "other", {fact}{given}')
+
+
+@pytest.mark.parametrize("value", [None, 1, "yes"])
+def test_exact_is_true_or_false(value: Any) -> None:
+    fact = f"exact must be True or False, not {value!r}\n  given exact {value!r}"
+    assert refused(lambda: use_engine("numpy", exact=value)) == (ArgumentTypeError, f"use_engine: {fact}")
 
 
 # --- Anything at all ---
