@@ -5,6 +5,7 @@ One rule: the formula of the output size stands here, once, and everything else 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Self, TypeAlias
 
 __all__ = ["Axis", "Padding", "Pads", "Window2d"]
@@ -107,7 +108,7 @@ class Axis:
         """Cells of the axis with its padding."""
         return self.pad[0] + self.size + self.pad[1]
 
-    @property
+    @cached_property
     def out(self) -> int:
         """Windows that fit: the size of the output, 0 where not even one does. Floors, never truncates."""
         return max((self.padded - self.reach) // self.stride + 1, 0)
@@ -143,7 +144,7 @@ class Window2d:
     height: Axis
     width: Axis
 
-    @property
+    @cached_property
     def out(self) -> tuple[int, int]:
         """Rows and columns of the output."""
         return self.height.out, self.width.out

@@ -261,8 +261,15 @@ class _Constant(NamedTuple):
 
 def _key(options: Iterable[Any]) -> tuple[Any, ...] | None:
     """Return options as a key that equals that of the very same options alone, or None if they are not Python's own numbers and words."""
-    key = tuple(_Constant(type(item), item) if item is None or type(item) is bool else item for item in options)
-    return key if all(type(item) is _Constant or _is_plain(item) for item in key) else None
+    key: list[Any] = []
+    for item in options:
+        if item is None or type(item) is bool:
+            key.append(_Constant(type(item), item))
+        elif _is_plain(item):
+            key.append(item)
+        else:
+            return None
+    return tuple(key)
 
 
 def _is_plain(option: Any) -> bool:

@@ -77,10 +77,12 @@ class Layer:
     least_axes: ClassVar[int] = 1
     several: ClassVar[bool] = False
     unsupported: ClassVar[tuple[str, ...]] = ()
+    takes_to_x: ClassVar[bool] = False  # whether `backward` can be told that the gradient of x is not wanted
 
     def __init_subclass__(cls) -> None:
         """Refuse a class in the style of Keras, which has no backward pass, before anybody trains it."""
         super().__init_subclass__()
+        cls.takes_to_x = "to_x" in inspect.signature(cls.backward).parameters
         if "call" in cls.__dict__:
             passes = "forward(x) -> (y, cache) and backward(dy, cache) -> (dx, gradients)"
             fact = f"{cls.__name__} has a method call, but here a layer has {passes}"
@@ -109,6 +111,7 @@ class Layer:
         self.input_shape = None if input_shape is None else listed(kind, "input_shape", input_shape)
         self.parameters: list[Parameter] = []
         self.fixed: dict[int, int] = {}  # axes of the input whose length the parameters depend on
+        self.accepted: Any = None  # the shape that was checked last: most calls have the shape of the call before
         self.built = False
 
     # --- what a subclass writes ---
@@ -127,6 +130,10 @@ class Layer:
     def backward(self, dy: Array, cache: Any) -> tuple[Tensors, Gradients]:
         """Return the gradient of the input (a list for several), and those of the trainable parameters by name."""
         raise NotImplementedError
+
+    def gradients(self, dy: Array, cache: Any) -> Gradients:
+        """Return those of the parameters alone; a layer whose `backward` takes `to_x` hears that the gradient of x is not wanted."""
+        return self.backward(dy, cache, **({"to_x": False} if self.takes_to_x else {}))[1]
 
     def update(self, cache: Any) -> None:
         """Carry what a training pass saw into parameters that no gradient changes, such as moving averages. Most layers have none."""
@@ -171,6 +178,8 @@ class Layer:
 
     def check(self, input_shape: Any) -> None:
         """Refuse inputs of a shape that the layer cannot take; its name is in the message."""
+        if input_shape == self.accepted:
+            return
         self._check_axes(input_shape)
         for axis, size in self.fixed.items():
             if input_shape[axis] not in (None, size):
@@ -178,6 +187,7 @@ class Layer:
                 fact = f"the input has {input_shape[axis]} {what}, but the layer was built for {size}"
                 raise refusal(self.name, fact, {"input": tuple(input_shape)})
         self.compute_output_shape(input_shape)
+        self.accepted = input_shape if isinstance(input_shape, tuple) else None
 
     def _check_axes(self, input_shape: Any) -> None:
         for shape in input_shape if self.several else [input_shape]:

@@ -132,11 +132,11 @@ class Conv2D(Convolution):
         y, memory = activations.of_sums(self.activation, ops.conv2d(x, kernel, self.bias, groups=self.groups, **self.window))
         return y, (x, kernel, memory)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
-        """Return the gradients of x, kernel and bias."""
+    def backward(self, dy: Array, cache: Any, *, to_x: bool = True) -> tuple[Any, Gradients]:
+        """Return the gradients of x (None if not `to_x`), kernel and bias."""
         x, kernel, memory = cache
         dz = self.activation.backward(dy, memory)
-        dx, dw, db = ops.conv2d_backward(dz, x, kernel, groups=self.groups, **self.window)
+        dx, dw, db = ops.conv2d_backward(dz, x, kernel, groups=self.groups, to_x=to_x, **self.window)
         return dx, self.with_bias(db, kernel=dw)
 
 
@@ -200,11 +200,11 @@ class DepthwiseConv2D(Convolution):
         y, memory = activations.of_sums(self.activation, z)
         return y, (x, kernel, memory)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
-        """Return the gradients of x, kernel and bias."""
+    def backward(self, dy: Array, cache: Any, *, to_x: bool = True) -> tuple[Any, Gradients]:
+        """Return the gradients of x (None if not `to_x`), kernel and bias."""
         x, kernel, memory = cache
         dz = self.activation.backward(dy, memory)
-        dx, dw, db = ops.conv2d_backward(dz, x, _one_channel_each(kernel), groups=x.shape[3], **self.window)
+        dx, dw, db = ops.conv2d_backward(dz, x, _one_channel_each(kernel), groups=x.shape[3], to_x=to_x, **self.window)
         return dx, self.with_bias(db, kernel=dw.reshape(kernel.shape))
 
 
@@ -279,12 +279,13 @@ class SeparableConv2D(Convolution):
         y, memory = activations.of_sums(self.activation, ops.conv2d(between, pointwise, self.bias))
         return y, (x, depthwise, between, pointwise, memory)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
-        """Return the gradients of x, both kernels and the bias."""
+    def backward(self, dy: Array, cache: Any, *, to_x: bool = True) -> tuple[Any, Gradients]:
+        """Return the gradients of x (None if not `to_x`), both kernels and the bias."""
         x, depthwise, between, pointwise, memory = cache
         dz = self.activation.backward(dy, memory)
         d_between, d_pointwise, db = ops.conv2d_backward(dz, between, pointwise)
-        dx, d_depthwise, _ = ops.conv2d_backward(d_between, x, _one_channel_each(depthwise), groups=x.shape[3], **self.window)
+        each = _one_channel_each(depthwise)
+        dx, d_depthwise, _ = ops.conv2d_backward(d_between, x, each, groups=x.shape[3], to_x=to_x, **self.window)
         return dx, self.with_bias(db, depthwise_kernel=d_depthwise.reshape(depthwise.shape), pointwise_kernel=d_pointwise)
 
 

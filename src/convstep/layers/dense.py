@@ -64,8 +64,8 @@ class Dense(Layer):
         y, memory = activations.of_sums(self.activation, ops.dense(x, kernel, bias))
         return y, (x, kernel, memory)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
-        """Return the gradients of x, kernel and bias."""
+    def backward(self, dy: Array, cache: Any, *, to_x: bool = True) -> tuple[Any, Gradients]:
+        """Return the gradients of x (None if not `to_x`), kernel and bias."""
         x, kernel, memory = cache
-        dx, dw, db = ops.dense_backward(self.activation.backward(dy, memory), x, kernel)
+        dx, dw, db = ops.dense_backward(self.activation.backward(dy, memory), x, kernel, to_x=to_x)
         return dx, {"kernel": dw, "bias": db} if self.use_bias else {"kernel": dw}

@@ -121,17 +121,19 @@ class BatchNormalization(Normalization):
         cache = cells, mean, inverse, gamma, (mean, variance) if learning else None
         return self._images(y.astype(result_type(x), copy=False), x.shape), cache
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
-        """Return the gradients of x, gamma and beta; in training x counts in the statistics too."""
+    def backward(self, dy: Array, cache: Any, *, to_x: bool = True) -> tuple[Any, Gradients]:
+        """Return the gradients of x (None if not `to_x`), gamma and beta; in training x counts in the statistics too."""
         x, mean, inverse, gamma, statistics = cache
         cells, engine = self._cells(dy), current_engine()
         d_gamma, d_beta = engine.normalize_to_gamma_beta(cells, x, mean, inverse)
+        gradients = ({"gamma": d_gamma} if self.scale else {}) | ({"beta": d_beta} if self.center else {})
+        if not to_x:
+            return None, gradients
         if statistics is None:
             dx = cells * (inverse if gamma is None else inverse * gamma)
         else:
             dx = engine.normalize_to_x(cells, x, mean, inverse, gamma, d_gamma, d_beta)
-        gradients = {"gamma": d_gamma} if self.scale else {}
-        return self._images(dx.astype(dy.dtype, copy=False), dy.shape), gradients | ({"beta": d_beta} if self.center else {})
+        return self._images(dx.astype(dy.dtype, copy=False), dy.shape), gradients
 
     def update(self, cache: Any) -> None:
         """Move the averages towards the statistics of a training pass."""

@@ -90,9 +90,9 @@ class Conv2DTranspose(Convolution):
         y, memory = activations.of_sums(self.activation, ops.conv2d_transpose(x, kernel, self.bias, **self.window))
         return y, (x, kernel, memory)
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
-        """Return the gradients of x, kernel and bias."""
+    def backward(self, dy: Array, cache: Any, *, to_x: bool = True) -> tuple[Any, Gradients]:
+        """Return the gradients of x (None if not `to_x`), kernel and bias."""
         x, kernel, memory = cache
         dz = self.activation.backward(dy, memory)
-        dx, dw, db = ops.conv2d_transpose_backward(dz, x, kernel, **self.window)
+        dx, dw, db = ops.conv2d_transpose_backward(dz, x, kernel, to_x=to_x, **self.window)
         return dx, self.with_bias(db, kernel=dw)

@@ -53,6 +53,7 @@ class Graph:
         walked, first_seen = self._walk()
         self.described = [node for node in walked if call_key(node) not in self._input_keys]
         self.nodes, self.layers = self._ordered(walked, first_seen)
+        self._calls = [(node, call_key(node), [(call_key(symbol), symbol) for symbol in node.inputs]) for node in self.nodes]
         self._readers = Counter(call_key(symbol) for node in self.nodes for symbol in node.inputs)
         self._readers.update(call_key(symbol) for symbol in self.outputs)
 
@@ -63,20 +64,19 @@ class Graph:
         values: dict[int, Any] = dict(zip(self._input_keys, arrays, strict=True))
         left, caches = self._readers.copy(), []
 
-        def read(symbol: Symbol) -> Any:
-            key = call_key(symbol)
+        def read(key: int, symbol: Symbol) -> Any:
             left[key] -= 1
             value = values[key] if left[key] else values.pop(key)
             return value[symbol.place] if isinstance(symbol, Part) else value
 
-        for node in self.nodes:
-            given = [read(symbol) for symbol in node.inputs]
+        for node, key, inputs in self._calls:
+            given = [read(*item) for item in inputs]
             mode = training if node.training is None else node.training
-            values[call_key(node)], cache = node.layer.forward(given if node.layer.several else given[0], training=mode, rng=rng)
+            values[key], cache = node.layer.forward(given if node.layer.several else given[0], training=mode, rng=rng)
             if remember:
                 caches.append(cache)
             del given, cache
-        return [read(symbol) for symbol in self.outputs], caches
+        return [read(call_key(symbol), symbol) for symbol in self.outputs], caches
 
     def backward(
         self, gradients: Sequence[Array | None], caches: list[Any], *, to_inputs: bool
@@ -97,13 +97,16 @@ class Graph:
             _flow(flowing, symbol, gradient)
         wanted = None if to_inputs else self._trained()
         totals: dict[int, dict[str, Array]] = {}
-        for node in reversed(self.nodes):
-            cache, dy = caches.pop(), flowing.pop(call_key(node), None)
-            if dy is None or (wanted is not None and call_key(node) not in wanted):
+        for node, key, inputs in reversed(self._calls):
+            cache, dy = caches.pop(), flowing.pop(key, None)
+            if dy is None or (wanted is not None and key not in wanted):
                 continue
-            dx, found = node.layer.backward(dy, cache)
-            for symbol, gradient in zip(node.inputs, _listed(dx), strict=True):
-                _flow(flowing, symbol, gradient)
+            if wanted is None or any(source in wanted for source, _ in inputs):
+                dx, found = node.layer.backward(dy, cache)
+                for symbol, gradient in zip(node.inputs, _listed(dx), strict=True):
+                    _flow(flowing, symbol, gradient)
+            else:
+                found = node.layer.gradients(dy, cache)
             into = totals.setdefault(id(node.layer), {})
             for name, gradient in found.items():
                 into[name] = into[name] + gradient if name in into else gradient
@@ -191,9 +194,9 @@ class Graph:
     def _trained(self) -> set[int]:
         """Return the nodes that have something to train, or lead back to one that has."""
         found: set[int] = set()
-        for node in self.nodes:
-            if node.layer.trainable_parameters or any(call_key(symbol) in found for symbol in node.inputs):
-                found.add(call_key(node))
+        for node, key, inputs in self._calls:
+            if any(source in found for source, _ in inputs) or node.layer.trainable_parameters:
+                found.add(key)
         return found
 
 

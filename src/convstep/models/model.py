@@ -165,8 +165,8 @@ class Model(Trainer):
         outputs, caches = self.walk(self.accept(self.name, x), training=training, rng=rng)
         return self.output_structure.pack(outputs), (caches, [symbol.shape for symbol in self.inputs], x)
 
-    def backward(self, dy: Any, cache: Any) -> tuple[Any, Gradients]:
-        """Return the gradients of the inputs, grouped as they are, and those of the trainable parameters by their paths.
+    def backward(self, dy: Any, cache: Any, *, to_x: bool = True) -> tuple[Any, Gradients]:
+        """Return the gradients of the inputs, grouped as they are (None if not `to_x`), and those of the trainable parameters by paths.
 
         A dict of gradients may leave outputs out: nothing flows back from them.
         """
@@ -177,12 +177,14 @@ class Model(Trainer):
         else:
             gradients = self.output_structure.flat(self.name, "dy", dy, self.output_names)
         graph = self._graph("backward")
-        received, totals = graph.backward(gradients, list(caches), to_inputs=True)
-        arrays = self.input_structure.flat(self.name, "x", x, self.input_names)
-        dx = [np.zeros_like(array) if item is None else item for item, array in zip(received, arrays, strict=True)]
+        received, totals = graph.backward(gradients, list(caches), to_inputs=to_x)
         prefixed = {
             f"{name}/{path}": gradient for name, layer in self._names().items() for path, gradient in totals.get(id(layer), {}).items()
         }
+        if not to_x:
+            return None, prefixed
+        arrays = self.input_structure.flat(self.name, "x", x, self.input_names)
+        dx = [np.zeros_like(array) if item is None else item for item, array in zip(received, arrays, strict=True)]
         return self.input_structure.pack(dx), prefixed
 
     def update(self, cache: Any) -> None:

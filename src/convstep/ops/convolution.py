@@ -66,7 +66,8 @@ def conv2d_backward(
     padding: Any = 0,
     dilation_rate: Any = 1,
     groups: int = 1,
-) -> tuple[Array, Array, Array]:
+    to_x: bool = True,
+) -> tuple[Any, Array, Array]:
     """Carry the gradient of `conv2d` back.
 
     Parameters
@@ -75,6 +76,8 @@ def conv2d_backward(
         Gradient of the output.
     x, w, strides, padding, dilation_rate, groups
         As in the forward pass.
+    to_x : bool
+        Whether dx is wanted; it is None if not.
 
     Returns
     -------
@@ -91,7 +94,7 @@ def conv2d_backward(
         "conv2d_backward", dy, x, w, {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "groups": groups}
     )
     engine = current_engine()
-    dx = engine.correlate_to_x(dz, given.w, given.window, given.groups)
+    dx = engine.correlate_to_x(dz, given.w, given.window, given.groups) if doors.flag("conv2d_backward", "to_x", to_x) else None
     dw = engine.correlate_to_w(dz, given.x, given.window, given.groups)
     return _typed(given.dtype, dx, dw, engine.pixel_sum(dz))
 
@@ -155,7 +158,8 @@ def conv2d_transpose_backward(
     padding: Any = 0,
     output_padding: Any = None,
     dilation_rate: Any = 1,
-) -> tuple[Array, Array, Array]:
+    to_x: bool = True,
+) -> tuple[Any, Array, Array]:
     """Carry the gradient of `conv2d_transpose` back.
 
     Parameters
@@ -164,6 +168,8 @@ def conv2d_transpose_backward(
         Gradient of the output.
     x, w, strides, padding, output_padding, dilation_rate
         As in the forward pass.
+    to_x : bool
+        Whether dx is wanted; it is None if not.
 
     Returns
     -------
@@ -179,7 +185,7 @@ def conv2d_transpose_backward(
     options = {"strides": strides, "padding": padding, "output_padding": output_padding, "dilation_rate": dilation_rate}
     dz, given = doors.transposed_gradient("conv2d_transpose_backward", dy, x, w, options)
     engine = current_engine()
-    dx = engine.correlate(dz, given.w, None, given.window, 1)
+    dx = engine.correlate(dz, given.w, None, given.window, 1) if doors.flag("conv2d_transpose_backward", "to_x", to_x) else None
     dw = engine.correlate_to_w(given.x, dz, given.window, 1)
     return _typed(given.dtype, dx, dw, engine.pixel_sum(dz))
 
@@ -214,7 +220,7 @@ def dense(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Array:
 
 
 @public
-def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Array, Array, Array]:
+def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike, *, to_x: bool = True) -> tuple[Any, Array, Array]:
     """Carry the gradient of `dense` back.
 
     Parameters
@@ -223,6 +229,8 @@ def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Array, Ar
         Gradient of the output.
     x, w
         As in the forward pass.
+    to_x : bool
+        Whether dx is wanted; it is None if not.
 
     Returns
     -------
@@ -237,11 +245,10 @@ def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Array, Ar
     """
     shape, dz, given = doors.dense_gradient("dense_backward", dy, x, w)
     engine = current_engine()
-    dx = engine.correlate_to_x(dz, given.w, given.window, 1).reshape(shape)
+    dx = engine.correlate_to_x(dz, given.w, given.window, 1).reshape(shape) if doors.flag("dense_backward", "to_x", to_x) else None
     dw = engine.correlate_to_w(dz, given.x, given.window, 1)[0, 0]
     return _typed(given.dtype, dx, dw, engine.pixel_sum(dz))
 
 
-def _typed(dtype: np.dtype[Any], *gradients: Array) -> tuple[Array, Array, Array]:
-    dx, dw, db = (item.astype(dtype, copy=False) for item in gradients)
-    return dx, dw, db
+def _typed(dtype: np.dtype[Any], dx: Array | None, dw: Array, db: Array) -> tuple[Any, Array, Array]:
+    return None if dx is None else dx.astype(dtype, copy=False), dw.astype(dtype, copy=False), db.astype(dtype, copy=False)

@@ -6,6 +6,8 @@ from typing import Self
 
 import numpy as np
 
+from convstep.engines.compiled.native import address_of
+
 KEPT = 128 << 20  # bytes that a thread keeps for its next calls
 LINE = 64  # bytes of a cache line, on which every piece begins
 
@@ -35,7 +37,7 @@ class Buffers:
             _arena.pieces.append(np.empty(max(2 * _arena.pieces[-1].size, size + 2 * LINE), np.uint8))
             place = 0
         _arena.used = place + size
-        return -(-int(_arena.pieces[-1].ctypes.data) // LINE) * LINE + place
+        return -(-address_of(_arena.pieces[-1]) // LINE) * LINE + place
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         count, used = self._begun

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 
 from convstep.checks import Array
+from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.native import address_of, kernel, packed
 from convstep.engines.compiled.threads import run
 from convstep.engines.numpy import elementwise as plain
@@ -24,7 +25,7 @@ def activate(name: str, x: Array, slope: float, out: Array | None) -> Array:
     if out is not None and not (out.flags.carray and out.shape == x.shape and out.dtype == x.dtype):
         out = None
     x = laid_out(x)
-    y = np.empty(x.shape, x.dtype) if out is None else out
+    y = empty(x.shape, x.dtype) if out is None else out
     numbers = packed(address_of(x), address_of(y), x.size, CHUNK, _bits(slope))
     run(kernel(f"elementwise.{name}", x.itemsize), -(-x.size // CHUNK), numbers)
     return y
@@ -35,7 +36,7 @@ def activate_to_x(name: str, dy: Array, y: Array, slope: float) -> Array:
     if not _is_float(dy, SIZES_TO_X.get(name, ())) or dy.dtype != y.dtype or dy.shape != y.shape:
         return plain.activate_to_x(name, dy, y, slope)
     dy, y = laid_out(dy), laid_out(y)
-    dx = np.empty(dy.shape, dy.dtype)
+    dx = empty(dy.shape, dy.dtype)
     numbers = packed(address_of(dy), address_of(y), address_of(dx), dy.size, CHUNK, _bits(slope))
     run(kernel(f"elementwise.{name}_to_x", dy.itemsize), -(-dy.size // CHUNK), numbers)
     return dx

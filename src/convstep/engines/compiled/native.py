@@ -21,6 +21,7 @@ from tempfile import TemporaryFile
 from typing import Any, TypeAlias
 
 import llvmlite.binding as llvm
+import numpy as np
 
 from convstep.checks import Array
 from convstep.errors import DataError
@@ -105,7 +106,17 @@ def packed(*numbers: int) -> bytes:
 
 def address_of(array: Array) -> int:
     """Return where an array's first number lies."""
-    return int(array.__array_interface__["data"][0])
+    return _pointer(id(array) + _HEAD).value or 0 if _direct() else int(array.__array_interface__["data"][0])
+
+
+_pointer, _HEAD = ctypes.c_void_p.from_address, object.__basicsize__
+
+
+@cache
+def _direct() -> bool:
+    """Return whether the address is the first thing in an array, as NumPy's C API has it: to look there is ten times as fast as to ask."""
+    array = np.zeros(1)
+    return sys.implementation.name == "cpython" and _pointer(id(array) + _HEAD).value == array.__array_interface__["data"][0]
 
 
 def _digest(symbol: bytes, code: bytes) -> bytes:

@@ -6,6 +6,7 @@ One rule: the cut into blocks follows from the shape alone, so results do not de
 import numpy as np
 
 from convstep.checks import Array
+from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.elementwise import laid_out
 from convstep.engines.compiled.native import address_of, kernel, packed
@@ -38,7 +39,7 @@ def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: 
         return plain.normalize(x, mean, inverse, gamma, beta)
     x, rows = laid_out(x), _rows(mean, inverse, gamma, beta)
     cells, _, block, width = cut = _cut(x)
-    y = np.empty(x.shape, x.dtype)
+    y = empty(x.shape, x.dtype)
     with Buffers() as buffers:
         scratch = buffers.take(threads() * 4 * width * x.itemsize)
         numbers = packed(address_of(x), address_of(y), *map(_address, rows), scratch, *cut)
@@ -72,7 +73,7 @@ def normalize_to_x(  # noqa: PLR0917
         return plain.normalize_to_x(dy, x, mean, inverse, gamma, d_gamma, d_beta)
     cells, _, block, width = cut = _cut(x)
     dy, x, rows = laid_out(dy), laid_out(x), _rows(mean, inverse, gamma, d_beta / x.dtype.type(cells), d_gamma / x.dtype.type(cells))
-    dx = np.empty(x.shape, x.dtype)
+    dx = empty(x.shape, x.dtype)
     with Buffers() as buffers:
         scratch = buffers.take(threads() * 5 * width * x.itemsize)
         numbers = packed(address_of(dy), address_of(x), address_of(dx), *map(_address, rows), scratch, *cut)

@@ -6,10 +6,9 @@ One rule: nothing here computes. Whatever suits no kernel goes to NumPy's.
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
 from convstep.checks import Array
 from convstep.engines import Ties
+from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
 from convstep.engines.compiled.suiting import lanes_for, suits, widest
@@ -50,7 +49,7 @@ def max_pool_to_x(dy: Array, x: Array, window: Window2d, ties: Ties) -> Array:
     """Hand dy to the largest value of each window; see `Engine`."""
     if not suits(dy, x) or window.height.reach * window.width.size * x.shape[3] >= PLACES:
         return NUMPY.max_pool_to_x(dy, x, window, ties)
-    dx = np.empty(x.shape, x.dtype)
+    dx = empty(x.shape, x.dtype)
     if dx.size:
         plan = _sharing(window, ties, x.itemsize, x.shape, x.strides, dy.strides)
         run(plan.code, plan.jobs, packed(address_of(dy), address_of(x), address_of(dx)) + plan.numbers)
@@ -61,7 +60,7 @@ def window_sum_to_x(dy: Array, window: Window2d) -> Array:
     """Hand dy to every cell of its window; see `Engine`."""
     if not suits(dy):
         return NUMPY.window_sum_to_x(dy, window)
-    dx = np.empty((dy.shape[0], window.height.size, window.width.size, dy.shape[3]), dy.dtype)
+    dx = empty((dy.shape[0], window.height.size, window.width.size, dy.shape[3]), dy.dtype)
     if dx.size:
         plan = _spreading(window, dy.itemsize, threads(), dx.shape, dy.strides)
         with Buffers() as buffers:
@@ -70,7 +69,7 @@ def window_sum_to_x(dy: Array, window: Window2d) -> Array:
 
 
 def _fold(x: Array, window: Window2d, *, largest: bool) -> Array:
-    y = np.empty((x.shape[0], *window.out, x.shape[3]), x.dtype)
+    y = empty((x.shape[0], *window.out, x.shape[3]), x.dtype)
     if y.size:
         plan = _folding(window, x.itemsize, largest, threads(), x.shape, x.strides)
         with Buffers() as buffers:

@@ -64,8 +64,12 @@ def _forward(size: int, function: Any) -> Any:
     def forward(x, y, count, chunk, slope, job, worker):
         first = job * chunk
         source, to, by = run(x + first * size), run(y + first * size), number(real(slope))
-        for i in range(min(count - first, chunk)):
-            to[i] = function(source[i], by)
+        if x == y:  # a loop of its own: two runs that overlap are no vectors
+            for i in range(min(count - first, chunk)):
+                to[i] = function(to[i], by)
+        else:
+            for i in range(min(count - first, chunk)):
+                to[i] = function(source[i], by)
 
     return forward
 

@@ -1,0 +1,62 @@
+"""Arrays for results, on memory that earlier results have left: fresh pages cost more than the arithmetic of small layers.
+
+One rule: memory is handed out again only when nothing refers to it any more, neither the array nor a view of it.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from convstep.checks import Array
+from convstep.engines.compiled.native import address_of
+
+LEAST = 1 << 17  # bytes; smaller arrays are NumPy's, whose own memory is reused
+KEPT = 1 << 29  # bytes that are kept at most
+LINE = 64  # bytes of a cache line, on which every array begins
+
+_left: dict[int, list[tuple[Array, int]]] = {}  # memory by its size, with the address of its first line
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an array that holds anything."""
+    size = dtype.itemsize * math.prod(shape)
+    if size < LEAST:
+        return np.empty(shape, dtype)
+    step = 1 << size.bit_length() - 4
+    try:
+        return np.asarray(_Piece(-(-size // step) * step, shape, dtype))
+    except MemoryError:
+        return np.empty(shape, dtype)  # there is a little less to ask for; and its error names the array
+
+
+class _Piece:
+    """Memory that an array lies on; with the last reference to the array it ends, and leaves the memory to others."""
+
+    __slots__ = ("__array_interface__", "memory", "size")
+
+    def __init__(self, size: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.size, self.memory = size, _taken(size)
+        self.__array_interface__ = {"shape": shape, "typestr": dtype.str, "data": (self.memory[1], False), "version": 3}
+
+    def __del__(self) -> None:
+        if hasattr(self, "memory"):
+            _leave(self.size, self.memory)
+
+
+def _taken(size: int) -> tuple[Array, int]:
+    left = _left.get(size)
+    if left:
+        try:
+            return left.pop()
+        except IndexError:  # another thread was faster
+            pass
+    memory = np.empty(size + LINE, np.uint8)
+    return memory, -(-address_of(memory) // LINE) * LINE
+
+
+def _leave(size: int, memory: tuple[Array, int]) -> None:
+    """Keep memory for later, and none of what was kept before if that became too much."""
+    if size + sum(other * len(left) for other, left in _left.copy().items()) > KEPT:
+        _left.clear()
+    _left.setdefault(size, []).append(memory)
