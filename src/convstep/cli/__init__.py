@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from convstep import __version__
-from convstep.cli.demo import FIGURE_SUFFIXES, add_demo
+from convstep.cli.bench import add_bench
+from convstep.cli.demo import add_demo
+from convstep.cli.pictures import FIGURE_SUFFIXES
 from convstep.cli.terminal import FAILED, INTERRUPTED, MISSING, WRONG_USAGE, UsageError, close_stdout, complain, open_streams
 from convstep.cli.training import add_evaluate, add_predict, add_summary, add_train
+from convstep.cli.warmup import add_warmup
 from convstep.errors import ConvStepError, DataUnavailableError, MissingExtraError
 
 __all__ = ["FIGURE_SUFFIXES", "argument_parser", "main"]
@@ -56,7 +59,7 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"convstep {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_demo, add_train, add_evaluate, add_predict, add_summary):
+    for add in (add_demo, add_train, add_evaluate, add_predict, add_summary, add_bench, add_warmup):
         add(commands)
     return parser
 

@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from convstep.cli.terminal import UsageError, console, print_json, say
-
-FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+from convstep.cli import pictures
+from convstep.cli.terminal import UsageError, console, print_json
 
 
 def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,8 +24,8 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def demo(options: argparse.Namespace) -> None:
     """Run `convstep demo`."""
     if options.figure is not None:
-        _check_figure_suffix(options.figure)
-        from convstep.figures import draw_steps, save
+        pictures.check_suffix(options.figure)
+        from convstep.figures import draw_steps
     from convstep.data import load_digits
     from convstep.demo import report, summary, walk
 
@@ -37,17 +36,8 @@ def demo(options: argparse.Namespace) -> None:
     title = f"training image {options.digit}, a handwritten {labels[options.digit]}"
 
     if options.figure is not None:
-        try:
-            save(draw_steps(account, title=title), options.figure)
-        except OSError as error:
-            raise UsageError(f"argument --figure: {options.figure} cannot be written: {error.strerror}") from error
-        say(f"convstep demo: wrote {options.figure}")
+        pictures.write(draw_steps(account, title=title), options.figure, options.parser.prog)
     if options.json:
         print_json({"digit": options.digit, "label": int(labels[options.digit]), **summary(account)})
     else:
         console().print(report(account, title=title))
-
-
-def _check_figure_suffix(path: Path) -> None:
-    if path.suffix.lower() not in FIGURE_SUFFIXES:
-        raise UsageError(f"argument --figure: {path} must end in {', '.join(FIGURE_SUFFIXES[:-1])} or {FIGURE_SUFFIXES[-1]}")

@@ -1,0 +1,50 @@
+"""`convstep warmup`: afterwards nothing that the ready-made networks need has to be compiled."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import convstep
+from convstep.runs import NETWORKS
+
+SOURCE = str(Path(convstep.__file__).parents[1])
+MAIN = "from convstep.cli import main; sys.exit(main(sys.argv[1:]))"
+TRAIN = """
+import sys
+sys.modules["numba"] = None  # whoever compiles now, fails
+from convstep.models import lenet5
+import numpy as np
+from convstep.engines.compiled import ENGINE
+from convstep import engines
+engines._current.set(ENGINE)
+model = lenet5()
+model.compile("adam", "sparse_categorical_crossentropy")
+print(model.train_on_batch(np.zeros((64, 28, 28, 1), np.float32), np.zeros(64, int)))
+"""
+
+
+def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")])}
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, check=False)
+
+
+def test_every_network_is_told_and_then_nothing_is_left_to_compile() -> None:
+    pytest.importorskip("numba", reason="Numba is not installed (extra fast)")
+    done = run("import sys; " + MAIN, "warmup")
+    assert (done.returncode, done.stdout) == (0, "")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("convstep warmup: ")]
+    assert [line.split()[2].rstrip(",") for line in lines[:-1]] == list(NETWORKS)
+    assert lines[-1].endswith(" keeps the kernels")
+    assert Path(lines[-1].removeprefix("convstep warmup: ").removesuffix(" keeps the kernels")).is_dir()
+    trained = run(TRAIN)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    assert float(trained.stdout) > 0
+
+
+def test_without_numba_one_sentence_says_how_to_install_it() -> None:
+    done = run("import sys; sys.modules['numba'] = None; " + MAIN, "warmup")
+    expected = 'convstep warmup: numba is not installed; this installs it: pip install "convstep[fast]"\n'
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", expected)
