@@ -11,10 +11,11 @@ from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
 from convstep.engines.compiled.threads import run, threads
 from convstep.engines.compiled.tiles import tile_for
-from convstep.engines.compiled.walks import Line, Shape, block_of, reach_of, single_pixels
+from convstep.engines.compiled.walks import Line, Shape, block_of, contiguous, reach_of, single_pixels
 
 PACKED = 16 << 10  # bytes of a block of gradients, which stays in the first-level cache
-SHARES = 8  # parts of a long sum
+UNPACKED = 256  # bytes from pixel to pixel up to which gradients are read where they lie
+SHARES, PARTIAL = 8, 8 << 20  # parts of a long sum, and bytes that they may take
 
 
 def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array) -> None:
@@ -61,8 +62,10 @@ def _gathering(  # noqa: PLR0917 - it is a key
         images, out_h, out_w, shape = 1, 1, images * out_h * out_w, (1, images * out_h * out_w)
     block_h, block_w = block_of(out_h, out_w, max(PACKED // (tile.width * size), 16), 1)
     blocks = images * -(-out_h // block_h) * -(-out_w // block_w)
-    shares = max(min(-(-SHARES // (panels * groups)), blocks), 1)
-    block_p = panels if shares >= SHARES // 2 else max(1, panels * groups * shares // SHARES)
+    whole = groups * panels * terms * tile.width * size
+    shares = max(min(-(-SHARES // groups), blocks, PARTIAL // whole), 1)
+    block_p = max(1, panels * groups * shares // SHARES) if shares * groups < SHARES else panels
+    always = not contiguous(dy_shape, dy_strides, size) or dy_strides[2] > UNPACKED
     area = 0 if direct else reach_of(down, block_h) * reach_of(across, block_w) * channels * size
     rows = -(-terms // tile.rows) * tile.rows
     buffer_size = -(-(16 * rows + block_h * block_w * tile.width * size + area) // 64) * 64
@@ -70,7 +73,7 @@ def _gathering(  # noqa: PLR0917 - it is a key
     return _Gathering(
         kernel("products.correlate_to_w", size, tile.rows, tile.vectors, tile.lanes),
         jobs,
-        shares * groups * panels * terms * tile.width * size,
+        shares * whole,
         min(workers, jobs) * buffer_size,
         packed(
             *x_strides,

@@ -5,14 +5,13 @@ One rule: `exact` sums are formed of the very products of the loops; only these 
 
 import math
 
-import numpy as np
-
 from convstep.checks import Array
 from convstep.engines.compiled import bands, winograd
 from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.depthwise import depthwise, depthwise_to_w, depthwise_to_x
 from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
+from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.scattering import scatter, work_of_scattering
 from convstep.engines.compiled.sliding import slide
 from convstep.engines.compiled.suiting import suits
@@ -44,7 +43,9 @@ def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int, *, exact:
     shape = (dy.shape[0], window.height.size, window.width.size, w.shape[2] * groups)
     rows, columns = backward(window.height), backward(window.width)
     filled = all(line.taps for line in (*rows, *columns))
-    dx = np.empty(shape, dy.dtype) if filled else np.zeros(shape, dy.dtype)
+    dx = empty(shape, dy.dtype)
+    if not filled:
+        dx.fill(0)
     filters = exchanged(w, groups)
     if _better_added_up(window, columns, filters, dx) and scatter(dy, w, window, dx):
         return dx

@@ -84,10 +84,10 @@ def exchanged(w: Array, groups: int) -> Filters:
 def single_pixels(walk: tuple[Line, Line], size: int, *images: tuple[Shape, Shape]) -> bool:
     """Return whether windows are single pixels side by side, so that all images are one row of them."""
     ones = all(len(line.taps) == line.step == line.stride == 1 and line.place == 0 for line in walk)
-    return ones and images[0][0][:3] == images[1][0][:3] and all(_contiguous(shape, strides, size) for shape, strides in images)
+    return ones and images[0][0][:3] == images[1][0][:3] and all(contiguous(shape, strides, size) for shape, strides in images)
 
 
-def _contiguous(shape: Shape, strides: Shape, size: int) -> bool:
+def contiguous(shape: Shape, strides: Shape, size: int) -> bool:
     return strides == (shape[1] * shape[2] * shape[3] * size, shape[2] * shape[3] * size, shape[3] * size, size)
 
 

@@ -128,7 +128,7 @@ def correlate(size, rows, vectors, lanes):
                 for run in range(runs):
                     tile((
                         a + run * tap_w * pixel, table + at, tap_h * row, size,
-                        b + run * terms * line, kernel_w * channels * line,
+                        b + run * terms * line, kernel_w * channels * line, line,
                         target + panel * line, places + at,
                         kernel_h, terms, start if run == 0 else 1, floor if run == runs - 1 else 0, columns,
                     ))  # fmt: skip
@@ -149,23 +149,19 @@ def correlate_to_w(size, rows, vectors, lanes):
     line = width * size
 
     @inner
-    def outgoing(to, dy, dy_row, dy_pixel, dy_filter, count, rows_here, columns_here):
-        for i in range(rows_here):
-            for j in range(columns_here):
-                source = dy + i * dy_row + j * dy_pixel
-                if dy_filter == size and count == width:
-                    copy(to, source, line)
-                else:
-                    for k in range(count):
-                        store(to + k * size, load(source + k * dy_filter))
-                    clear(to + count * size, (width - count) * size)
+    def pack_outputs(to, dy, strides, count, shape):
+        dy_row, dy_pixel, dy_filter = strides
+        for i in range(shape[0]):
+            for j in range(shape[1]):
+                for k in range(count):
+                    store(to + k * size, load(dy + i * dy_row + j * dy_pixel + k * dy_filter))
                 to += line
 
     def correlate_to_w(
         x, dy, partial, buffers, x_image, x_row, x_pixel, x_channel, height, across, channels,
         top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w,
         dy_image, dy_row, dy_pixel, dy_filter, images, out_h, out_w, filters,
-        groups, panels, block_h, block_w, block_p, shares, direct, buffer_size, job, worker,
+        groups, panels, block_h, block_w, block_p, shares, direct, always, buffer_size, job, worker,
     ):  # fmt: skip
         downs, rights, parts = -(-out_h // block_h), -(-out_w // block_w), -(-panels // block_p)
         part, job = job % parts, job // parts
@@ -205,15 +201,22 @@ def correlate_to_w(size, rows, vectors, lanes):
             for rest in range(at, places, 8):
                 store_int(rest, load_int(at - 8))
 
-            # 3. (p·q·c; i, j) · (i, j; k) -> (p·q·c; k), added to what the blocks before gave.
+            # 3. (p·q·c; i, j) · (i, j; k) -> (p·q·c; k), added to what the blocks before gave. Outputs are packed where a tile would read
+            # behind the last one, or where their filters do not lie side by side.
+            end = dy + images * dy_image
             for panel in range(part * block_p, min((part + 1) * block_p, panels)):
-                source = dy + n * dy_image + i0 * dy_row + j0 * dy_pixel + (group * filters + panel * width) * dy_filter
-                outgoing(packed, source, dy_row, dy_pixel, dy_filter, min(filters - panel * width, width), rows_here, columns_here)
+                b = dy + n * dy_image + i0 * dy_row + j0 * dy_pixel + (group * filters + panel * width) * dy_filter
+                b_row, b_pixel = dy_row, dy_pixel
+                count = min(filters - panel * width, width)
+                behind = b + (rows_here - 1) * dy_row + (columns_here - 1) * dy_pixel + line > end
+                if always or behind:
+                    pack_outputs(packed, b, (dy_row, dy_pixel, dy_filter), count, (rows_here, columns_here))
+                    b, b_row, b_pixel = packed, columns_here * line, line
                 c = partial + ((share * groups + group) * panels + panel) * terms * line
                 for t in range(tiles):
                     tile((
                         a, table + t * rows * 8, step_h * row, step_w * pixel,
-                        packed, columns_here * line, c, places + t * rows * 8,
+                        b, b_row, b_pixel, c, places + t * rows * 8,
                         rows_here, columns_here, 0 if block == first else 1, 0, width,
                     ))  # fmt: skip
 

@@ -65,7 +65,7 @@ def scatter(size, rows, vectors, lanes):
             for panel in range(panels):
                 for p in range(0, count, rows):
                     tile((
-                        dy + n * dy_image, table + 8 * p, 0, size, packed + panel * terms * line, 0, products + panel * line, places + 8 * p,
+                        dy + n * dy_image, table + 8 * p, 0, size, packed + panel * terms * line, 0, line, products + panel * line, places + 8 * p,
                         1, terms, 0, 0, vectors * lanes,
                     ))  # fmt: skip
 

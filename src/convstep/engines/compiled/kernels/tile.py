@@ -17,9 +17,9 @@ from convstep.engines.compiled.kernels.words import FLOATS, I1, I32, I64
 class Product(NamedTuple):
     """What a tile works on: addresses and strides in bytes, all of them 64-bit integers.
 
-    C[c + c_rows[m] + n] = start + sum over o < outer, r < terms of  A[a + a_rows[m] + o * a_outer + r * a_term] * B[b + o * b_outer + r, n]
+    C[c + c_rows[m] + n] = start + sum over o < outer, r < terms of  A[a + a_rows[m] + o * a_outer + r * a_term] * B[b + o * b_outer + r * b_term + n]
 
-    B is packed: for each term as many numbers as the tile is wide, one term after the other.
+    A term of B is read as wide as the tile, whatever `columns` is.
     """
 
     a: Any
@@ -28,6 +28,7 @@ class Product(NamedTuple):
     a_term: Any
     b: Any
     b_outer: Any
+    b_term: Any
     c: Any
     c_rows: Any  # address of a table: where, behind c, row m of C begins
     outer: Any  # >= 1
@@ -173,7 +174,7 @@ class _Emitter:
             left = self.splat(self.load(self.plus(rows[m], step), self.number, self.size))
             for n in self.vectors:
                 total[m, n] = builder.call(self.fma, [left, right[n], running[m, n]])
-        step_next, b_next = self.plus(step, product.a_term), self.plus(b, len(self.vectors) * self.width)
+        step_next, b_next = self.plus(step, product.a_term), self.plus(b, product.b_term)
         builder.cbranch(builder.icmp_signed("!=", step_next, end), inner, outer_end)
         builder.position_at_end(outer_end)
         following = self.plus(o, 1), self.plus(a_shift, product.a_outer), self.plus(b_outer, product.b_outer)

@@ -135,7 +135,7 @@ def correlate(size, rows, vectors, lanes):
                     for t in range(0, count, rows):
                         at = 8 * max(min(t, count - rows), 0)
                         tile((
-                            v + cell * v_cell, rows_of_v + at, 0, size, b, 0, m + cell * m_cell + panel * line, rows_of_m + at,
+                            v + cell * v_cell, rows_of_v + at, 0, size, b, 0, line, m + cell * m_cell + panel * line, rows_of_m + at,
                             1, channels, 0, 0, width,
                         ))  # fmt: skip
 
@@ -210,7 +210,7 @@ def correlate_to_w(size, rows, vectors, lanes):
                     c = partial + (((share * panels + begin + panel) * CELLS) + cell) * u_cell
                     for r in range(0, channels, rows):
                         tile((
-                            v + cell * v_cell, rows_of_v + 8 * r, 0, v_row, b, 0, c, rows_of_u + 8 * r,
+                            v + cell * v_cell, rows_of_v + 8 * r, 0, v_row, b, 0, line, c, rows_of_u + 8 * r,
                             1, count, 0 if number == first else 1, 0, width,
                         ))  # fmt: skip
 
