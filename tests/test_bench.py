@@ -392,7 +392,7 @@ def test_the_figure_shows_each_layer_where_it_is() -> None:
     figure = draw_roofline(layers, ceiling=200.0, bandwidth=40.0, title="a machine")
     (axes,) = figure.axes
     roof, *others = [np.column_stack([np.asarray(item, float) for item in line.get_data()]).tolist() for line in axes.lines]
-    assert roof[1:] == [[5.0, 200.0], [160.0, 200.0]]
+    assert roof[1:] == [[5.0, 200.0], [120.0, 200.0]]
     assert roof[0] == [2.5, 100.0]
     assert [item for item in others if item] == [[[10.0, 20.0], [10.0, 40.0]], [[10.0, 20.0]], [[10.0, 40.0]], [[80.0, 150.0]]]
     assert [text.get_text() for text in axes.texts] == ["measured ceiling 200 GFLOP/s, memory 40 GB/s"]
