@@ -99,6 +99,7 @@ def _gathering(  # noqa: PLR0917 - it is a key
             block_p,
             shares,
             int(direct),
+            int(always),
             buffer_size,
         ),  # fmt: skip
         kernel("products.collect", size, tile.width),
