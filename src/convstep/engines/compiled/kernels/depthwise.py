@@ -219,7 +219,8 @@ def gather_weights(size, lanes):
                         to = partial + ((share * kernel_h + p) * kernel_w + q) * filters * size + k0 * size + c
                         three(
                             to, filters * size, kernel_w - q,
-                            buffer + p * tap_h * row + q * tap_w * pixel + c, (step_h * row, step_w * pixel), tap_w * pixel, given + c, (given_row, given_pixel), (rows, columns), piece * lanes - c // size, block == first,
+                            buffer + p * tap_h * row + q * tap_w * pixel + c, (step_h * row, step_w * pixel), tap_w * pixel,
+                            given + c, (given_row, given_pixel), (rows, columns), piece * lanes - c // size, block == first,
                         )  # fmt: skip
 
     return gather_weights
