@@ -24,8 +24,8 @@ class Engine:
     Attributes
     ----------
     name : str
-    correlate : (x, w, b or None, window, groups) -> y
-        Slide filters w (kernel rows, kernel columns, channels / groups, filters) over x.
+    correlate : (x, w, b or None, window, groups, floor=False) -> y
+        Slide filters w (kernel rows, kernel columns, channels / groups, filters) over x; with `floor`, 0 where the result is negative.
     correlate_to_x : (dy, w, window, groups) -> dx
         Its transpose towards x. The window knows the size of x.
     correlate_to_w : (dy, x, window, groups) -> dw
@@ -57,7 +57,7 @@ class Engine:
     """
 
     name: str
-    correlate: Callable[[Array, Array, Array | None, Window2d, int], Array]
+    correlate: Callable[..., Array]
     correlate_to_x: Callable[[Array, Array, Window2d, int], Array]
     correlate_to_w: Callable[[Array, Array, Window2d, int], Array]
     pixel_sum: Callable[[Array], Array]

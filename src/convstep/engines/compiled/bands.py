@@ -66,7 +66,7 @@ def _band(phases: tuple[Line, ...], repeats: int) -> Band:
 
 
 def slide_band(  # noqa: PLR0917
-    x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array, band: Band
+    x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array, band: Band, *, floor: bool = False
 ) -> bool:
     """Write to y as `slide` does, in rows; return whether its numbers can be trusted, since 0 * inf is not 0."""
     down, phases = walk
@@ -79,10 +79,10 @@ def slide_band(  # noqa: PLR0917
         wide[:, shift : shift + len(taps), :, u] = weights[:, list(taps)]
     wide = wide.reshape(*wide.shape[:3], -1)
     down = replace(down, taps=tuple(range(len(down.taps))))
-    slide(x, wide, None if b is None else np.tile(b, band.outputs), (down, band.line), straight(wide, 1), y)
+    slide(x, wide, None if b is None else np.tile(b, band.outputs), (down, band.line), straight(wide, 1), y, floor=floor)
     done = band.line.count * band.outputs // len(phases)  # of each phase
     for line in phases:
         if line.taps and line.count > done:
             place, first = line.place + done * line.stride, line.first + done * line.step
-            slide(x, w, b, (walk[0], replace(line, count=line.count - done, place=place, first=first)), filters, y)
+            slide(x, w, b, (walk[0], replace(line, count=line.count - done, place=place, first=first)), filters, y, floor=floor)
     return all_finite(y)

@@ -13,7 +13,12 @@ def all_finite(array: Array) -> bool:
     """Return whether no number is infinite or NaN."""
     if not array.flags.c_contiguous:
         return bool(np.isfinite(array).all())
-    found = np.zeros(1, np.int64)
+    found = flag()
     code = kernel("products.find_infinite", array.itemsize)
     run(code, -(-array.size // CHUNK), packed(address_of(array), array.size, CHUNK, address_of(found)))
     return not found[0]
+
+
+def flag() -> Array:
+    """Return one number, 0, that a kernel sets where it finds what is not finite."""
+    return np.zeros(1, np.int64)

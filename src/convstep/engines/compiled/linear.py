@@ -5,10 +5,12 @@ One rule: `exact` sums are formed of the very products of the loops; only these 
 
 import math
 
+import numpy as np
+
 from convstep.checks import Array
 from convstep.engines.compiled import bands, winograd
-from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.depthwise import depthwise, depthwise_to_w, depthwise_to_x
+from convstep.engines.compiled.elementwise import activate
 from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
 from convstep.engines.compiled.arrays import empty
@@ -23,14 +25,18 @@ FEW = 16  # most channels of images for which windows may be added up
 LOST = 1.25  # measured: how much longer filters slide than their products alone take
 
 
-def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, exact: bool) -> Array:  # noqa: PLR0917 - the engine's
+def correlate(  # noqa: PLR0917 - the engine's
+    x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False, exact: bool
+) -> Array:
     """Slide filters over images; see `Engine`."""
     if not suits(x, w, b):
-        return NUMPY.correlate(x, w, b, window, groups)
+        return NUMPY.correlate(x, w, b, window, groups, floor=floor)
     if 1 < groups == x.shape[3]:
-        return depthwise(x, w, b, window)
+        y = depthwise(x, w, b, window)
+        return activate("relu", y, 0.0, y) if floor else y
     y = empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
-    _slide_rows(x, w, b, (forward(window.height), (forward(window.width),)), straight(w, groups), y, exact=exact)
+    walk = forward(window.height), (forward(window.width),)
+    _slide_rows(x, w, None if b is None else np.ascontiguousarray(b), walk, straight(w, groups), y, floor=floor, exact=exact)
     return y
 
 
@@ -81,14 +87,14 @@ def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact:
 
 
 def _slide_rows(  # noqa: PLR0917
-    x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array, *, exact: bool
+    x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array, *, floor: bool = False, exact: bool
 ) -> None:
     """Write to rows of y what the filters make of x."""
     down, phases = walk
-    if not exact and len(phases) == 1 and winograd.slide(x, w, b, (down, phases[0]), filters, y):
+    if not exact and len(phases) == 1 and winograd.slide(x, w, b, (down, phases[0]), filters, y, floor=floor):
         return
     band = bands.band_for(phases, filters, y.itemsize, y.strides)
-    if band is None or not bands.slide_band(x, w, b, walk, filters, y, band):
+    if band is None or not bands.slide_band(x, w, b, walk, filters, y, band, floor=floor):
         for across in phases:
             if across.taps:
-                slide(x, w, b, (down, across), filters, y)
+                slide(x, w, b, (down, across), filters, y, floor=floor)

@@ -19,9 +19,11 @@ from convstep.engines.compiled.walks import Filters, Line, Shape, block_of, reac
 CACHED = 96 << 10  # bytes of a block of pixels, which stays in the second-level cache
 
 
-def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array) -> None:  # noqa: PLR0917
-    """Write to y what the filters make of x."""
-    plan = _sliding(walk, filters, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
+def slide(  # noqa: PLR0917
+    x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False
+) -> None:
+    """Write to y what the filters make of x; with `floor` 0 where that is negative."""
+    plan = _sliding(walk, filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
     place = walk[0].place * y.strides[1] + walk[1].place * y.strides[2]
     with Buffers() as buffers:
         panels = buffers.take(plan.packed)
@@ -47,7 +49,15 @@ class _Sliding:
 
 @lru_cache(maxsize=512)
 def _sliding(  # noqa: PLR0917 - it is a key
-    walk: tuple[Line, Line], filters: Filters, size: int, workers: int, x_shape: Shape, x_strides: Shape, y_shape: Shape, y_strides: Shape
+    walk: tuple[Line, Line],
+    filters: Filters,
+    floor: bool,  # noqa: FBT001
+    size: int,
+    workers: int,
+    x_shape: Shape,
+    x_strides: Shape,
+    y_shape: Shape,
+    y_strides: Shape,
 ) -> _Sliding:
     (down, across), channels, groups = walk, filters.terms, filters.groups
     tile = tile_for(filters.columns, size)
@@ -95,7 +105,7 @@ def _sliding(  # noqa: PLR0917 - it is a key
             across.tap,
             len(down.taps),
             len(across.taps),
-            0,
+            int(floor),
             y_strides[0],
             y_row,
             y_pixel,

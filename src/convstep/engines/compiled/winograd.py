@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
-from convstep.engines.compiled.finite import all_finite
+from convstep.engines.compiled.finite import all_finite, flag
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
 from convstep.engines.compiled.sliding import weights_layout
 from convstep.engines.compiled.threads import run, threads
@@ -27,11 +27,13 @@ GATHERED, PART, CHUNK = 64, 64, 16  # of a gradient: tiles of a block, filters o
 SHARES, PARTIAL = 4, 32 << 20  # parts of a gradient's long sum, and bytes that they may take
 
 
-def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array) -> bool:  # noqa: PLR0917
+def slide(  # noqa: PLR0917
+    x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False
+) -> bool:
     """Write to y what the filters make of x; return False, with anything in y, where that is not for this algorithm."""
     if filters.groups > 1 or not _simple(walk, x, filters.terms, filters.columns):
         return False
-    plan = _sliding(walk, filters, threads(), x.shape, x.strides, y.shape, y.strides)
+    plan = _sliding(walk, filters, floor, threads(), x.shape, x.strides, y.shape, y.strides)
     if plan is None:
         return False
     with Buffers() as buffers:
@@ -40,9 +42,10 @@ def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters:
         if plan.transformed:
             panels, given = given, buffers.take(plan.transformed)
             run(plan.filters, plan.panels, packed(panels, given) + plan.terms)
-        addresses = address_of(x), given, 0 if b is None else address_of(b), address_of(y), buffers.take(plan.buffers)
+        bias, found = 0 if b is None else address_of(b), flag()
+        addresses = address_of(x), given, bias, address_of(y), address_of(found), buffers.take(plan.buffers)
         run(plan.code, plan.jobs, packed(*addresses) + plan.numbers)
-    return all_finite(y)
+    return not found[0]
 
 
 def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array) -> bool:  # noqa: PLR0917
@@ -86,7 +89,14 @@ class _Sliding:
 
 @lru_cache(maxsize=256)
 def _sliding(  # noqa: PLR0917 - it is a key
-    walk: tuple[Line, Line], filters: Filters, workers: int, x_shape: Shape, x_strides: Shape, y_shape: Shape, y_strides: Shape
+    walk: tuple[Line, Line],
+    filters: Filters,
+    floor: bool,  # noqa: FBT001
+    workers: int,
+    x_shape: Shape,
+    x_strides: Shape,
+    y_shape: Shape,
+    y_strides: Shape,
 ) -> _Sliding | None:
     (down, across), channels, columns = walk, filters.terms, filters.columns
     tile = tile_for(columns, 4)
@@ -102,7 +112,7 @@ def _sliding(  # noqa: PLR0917 - it is a key
     if shared:
         block = _tiles_per_job(tiles, parts, channels + block_p * tile.width, tile, workers)
     jobs = -(-tiles // block) * parts
-    buffer_size = 8 * (CELLS + 2 * (block + tile.rows)) + 4 * (channels + (chunk + 1) * tile.width)
+    buffer_size = 8 * (CELLS + 2 * (block + tile.rows)) + 4 * (channels + (chunk + 2) * tile.width)
     buffer_size += CELLS * (4 * block * (channels + (chunk + 1) * tile.width) + APART * (block + 2))
     buffer_size += 0 if shared else CELLS * (chunk + 1) * (4 * channels * tile.width + APART)
     buffer_size = -(-buffer_size // 64) * 64
@@ -113,7 +123,7 @@ def _sliding(  # noqa: PLR0917 - it is a key
         panels * CELLS * (4 * channels * tile.width + APART) if shared else 0, packed(channels),
         kernel("winograd.correlate", 4, tile.rows, tile.vectors, tile.lanes), jobs, min(workers, jobs) * buffer_size,
         packed(
-            *x_strides[:3], *x_shape[1:3], channels, down.first, across.first, 0, *y_strides[:3], y_shape[0], down.count, across.count,
+            *x_strides[:3], *x_shape[1:3], channels, down.first, across.first, int(floor), *y_strides[:3], y_shape[0], down.count, across.count,
             columns, panels, block, block_p, chunk, int(shared), buffer_size,
         ),
     )  # fmt: skip

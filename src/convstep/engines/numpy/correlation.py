@@ -17,14 +17,17 @@ from convstep.geometry import Axis, Window2d
 
 
 @np.errstate(all="ignore")
-def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int) -> Array:  # noqa: PLR0917 - the engine's own order
+def correlate(  # noqa: PLR0917 - the engine's own order
+    x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False
+) -> Array:
     """Slide filters over images; see `Engine`."""
     if 1 < groups == x.shape[3]:
-        return depthwise(x, w, b, window)
-    y = np.empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
-    for c, k in _groups(x.shape[3], w.shape[3], groups):
-        _slide(x[..., c], w[..., k], None if b is None else b[k], window, y=y[..., k])
-    return y
+        y = depthwise(x, w, b, window)
+    else:
+        y = np.empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
+        for c, k in _groups(x.shape[3], w.shape[3], groups):
+            _slide(x[..., c], w[..., k], None if b is None else b[k], window, y=y[..., k])
+    return np.maximum(y, 0, out=y) if floor else y
 
 
 @np.errstate(all="ignore")

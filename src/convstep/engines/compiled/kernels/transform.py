@@ -37,6 +37,19 @@ class _Vectors:
     def constant(self, value: float) -> Any:
         return ir.Constant(self.kind, [value] * self.lanes)
 
+    def place(self, base: Any, step: Any, index: int, way: str) -> Any:
+        """Return where number `index` lies: by a table at `step`, or `step` bytes after the one before."""
+        if way == "table":
+            return self.builder.add(base, self.builder.load(self.builder.inttoptr(self.builder.add(step, I64(8 * index)), I64.as_pointer())))
+        return self.builder.add(base, self.builder.mul(step, I64(index)))
+
+    def transformed(self, matrix: Matrix, source: Any, sources: Any, reads: str) -> list[Any]:
+        """Return matrix · grid · matrixᵀ, row by row."""
+        rows, columns = range(len(matrix)), range(len(matrix[0]))
+        grid = [[self.load(self.place(source, sources, i * len(columns) + j, reads)) for j in columns] for i in columns]
+        half = [self.apply(matrix, [grid[i][j] for i in columns]) for j in columns]  # matrix · grid, column by column
+        return [value for i in rows for value in self.apply(matrix, [half[j][i] for j in columns])]
+
     def add_up(self, weights: Sequence[float], vectors: Sequence[Any]) -> Any:
         """Return the sum of weight * vector; nothing where all weights are 0."""
         total = None
@@ -65,47 +78,54 @@ class _Vectors:
 
 
 def make_transform(matrix: Matrix, lanes: int, size: int, *, reads: str, writes: str) -> Callable[..., int]:
-    """Return a function for Numba's kernels: transform(source, sources, to, targets, bias, floor).
+    """Return a function for Numba's kernels: transform(source, sources, to, targets).
 
     Number (i, j) of the grid, row by row the index g, is read from `source + sources * g`, or where reads is "table" from
-    `source + table[g]` with the table at `sources`; results are written likewise. With bias != 0 the vector there is added to each result,
-    and with floor = 1 negative results become 0.
+    `source + table[g]` with the table at `sources`; results are written likewise.
     """
-    rows, columns = len(matrix), len(matrix[0])
 
     @intrinsic
-    def transform(_context: Any, source: Any, sources: Any, to: Any, targets: Any, bias: Any, floor: Any) -> Any:
+    def transform(_context: Any, source: Any, sources: Any, to: Any, targets: Any) -> Any:
         def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            source, sources, to, targets, bias, floor = arguments
+            source, sources, to, targets = arguments
             vectors = _Vectors(builder, lanes, size)
-
-            def place(base: Any, step: Any, index: int, way: str) -> Any:
-                if way == "table":
-                    entry = builder.inttoptr(builder.add(step, I64(8 * index)), I64.as_pointer())
-                    return builder.add(base, builder.load(entry))
-                return builder.add(base, builder.mul(step, I64(index)))
-
-            grid = [[vectors.load(place(source, sources, i * columns + j, reads)) for j in range(columns)] for i in range(columns)]
-            half = [vectors.apply(matrix, [grid[i][j] for i in range(columns)]) for j in range(columns)]  # M · grid, column by column
-            results = [vectors.apply(matrix, [half[j][i] for j in range(columns)]) for i in range(rows)]
-            if writes == "table":  # the last step: a bias and a floor
-                none = builder.icmp_signed("==", bias, I64(0))
-                zeros = cgutils.alloca_once_value(builder, vectors.constant(0.0))
-                where = builder.select(none, builder.ptrtoint(zeros, I64), bias)
-                added = vectors.load(where)
-                least = builder.select(
-                    builder.icmp_signed("==", floor, I64(1)), vectors.constant(0.0), vectors.constant(float("-inf"))
-                )
-            for i in range(rows):
-                for j in range(rows):
-                    value = results[i][j]
-                    if writes == "table":
-                        value = builder.fadd(value, added)
-                        value = builder.select(builder.fcmp_ordered("<", value, least), least, value)
-                    vectors.store(value, place(to, targets, i * rows + j, writes))
+            for g, value in enumerate(vectors.transformed(matrix, source, sources, reads)):
+                vectors.store(value, vectors.place(to, targets, g, writes))
             return I64(0)
 
-        return types.int64(source, types.int64, types.int64, types.int64, types.int64, types.int64), generate
+        return types.int64(source, types.int64, types.int64, types.int64), generate
+
+    function: Callable[..., int] = transform
+    return function
+
+
+def make_last_transform(matrix: Matrix, lanes: int, size: int) -> Callable[..., int]:
+    """Return transform(source, sources, to, table, bias, floor, wrong), which ends a convolution.
+
+    The vector at `bias`, if that is not 0, is added to each result. To the vector at `wrong` NaN is added where a result is not finite;
+    then, if `floor` is 1, negative results become 0.
+    """
+
+    @intrinsic
+    def transform(_context: Any, source: Any, sources: Any, to: Any, table: Any, bias: Any, floor: Any, wrong: Any) -> Any:  # noqa: PLR0913, PLR0917
+        def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            source, sources, to, table, bias, floor, wrong = arguments
+            vectors = _Vectors(builder, lanes, size)
+            zeros = cgutils.alloca_once_value(builder, vectors.constant(0.0))
+            none = builder.icmp_signed("==", bias, I64(0))
+            added = vectors.load(builder.select(none, builder.ptrtoint(zeros, I64), bias))
+            raised = builder.icmp_signed("==", floor, I64(1))
+            least = builder.select(raised, vectors.constant(0.0), vectors.constant(float("-inf")))
+            total = added
+            for g, value in enumerate(vectors.transformed(matrix, source, sources, "stride")):
+                result = builder.fadd(value, added)
+                total = builder.fadd(total, result)
+                result = builder.select(builder.fcmp_ordered("<", result, least), least, result)
+                vectors.store(result, vectors.place(to, table, g, "table"))
+            vectors.store(builder.call(vectors.fma, [total, vectors.constant(0.0), vectors.load(wrong)]), wrong)
+            return I64(0)
+
+        return types.int64(*[types.int64] * 7), generate
 
     function: Callable[..., int] = transform
     return function

@@ -6,9 +6,9 @@ products on the register tile. Lavin and Gray 2015, Fast algorithms for convolut
 
 from convstep.engines.compiled.kernels.compiling import inner
 from convstep.engines.compiled.kernels.tile import make_tile
-from convstep.engines.compiled.kernels.transform import make_transform
+from convstep.engines.compiled.kernels.transform import make_last_transform, make_transform
 from convstep.engines.compiled.kernels.vectors import vectors as vectors_of
-from convstep.engines.compiled.kernels.words import clear, store_int
+from convstep.engines.compiled.kernels.words import WORDS, clear, store_int
 
 OUT, IN, CELLS = 4, 6, 36  # a tile's outputs and inputs along one axis, and its products
 APART = 64  # bytes between cells: a power of 2 apart they would all want the same set of the cache
@@ -48,7 +48,7 @@ def make_filter_transform(size, vectors, lanes):
         cell = terms * line + APART
         source, target = packed + panel * 9 * terms * line, to + place * CELLS * cell
         for at in range(0, terms * line, lanes * size):
-            transform(source + at, terms * line, target + at, cell, 0, 0)
+            transform(source + at, terms * line, target + at, cell)
 
     return filter_transform
 
@@ -74,14 +74,15 @@ def correlate(size, rows, vectors, lanes):
     """
     tile = make_tile(rows, vectors, lanes, size)
     to_products = make_transform(INPUT, lanes, size, reads="table", writes="stride")
-    to_outputs = make_transform(OUTPUT, lanes, size, reads="stride", writes="table")
+    to_outputs = make_last_transform(OUTPUT, lanes, size)
     filter_transform = make_filter_transform(size, vectors, lanes)
     inputs, outputs = make_square(IN), make_square(OUT)
+    load, _ = WORDS[size]
     width = vectors * lanes
     line = width * size
 
     def correlate(
-        x, given, bias, y, buffers, x_image, x_row, x_pixel, height, across, channels, top, left,
+        x, given, bias, y, found, buffers, x_image, x_row, x_pixel, height, across, channels, top, left,
         floor, y_image, y_row, y_pixel, images, out_h, out_w, filters, panels, block, block_p, chunk, shared, buffer_size, job, worker,
     ):  # fmt: skip
         parts, downs, rights = -(-panels // block_p), -(-out_h // OUT), -(-out_w // OUT)
@@ -93,12 +94,14 @@ def correlate(size, rows, vectors, lanes):
         rows_of_v, rows_of_m = table + CELLS * 8, table + (CELLS + block + rows) * 8
         zeros = rows_of_m + (block + rows) * 8
         nobody = zeros + channels * size
-        v = nobody + (chunk + 1) * line
+        wrong = nobody + (chunk + 1) * line
+        v = wrong + line
         u = v + CELLS * (block * (channels * size + APART) + APART)
         m = u + (0 if shared else (chunk + 1) * CELLS * (channels * line + APART))
         v_row, u_cell = channels * size + APART, channels * line + APART
         v_cell = count * v_row + APART
         clear(zeros, channels * size)
+        clear(wrong, lanes * size)
 
         # 2. V = Bᵀ d B, channel by channel: (tiles; 6·6; C) -> (6·6; tiles, C). Pixels outside are zeros.
         for t in range(count):
@@ -108,7 +111,7 @@ def correlate(size, rows, vectors, lanes):
             inputs(table, image, x_row, x_pixel, corner, (height, across), zeros)
             for c in range(0, channels, lanes):
                 at = min(c, channels - lanes) * size
-                to_products(at, table, v + t * v_row + at, v_cell, 0, 0)
+                to_products(at, table, v + t * v_row + at, v_cell)
 
         begin, end = part * block_p, min((part + 1) * block_p, panels)
         while begin < end:
@@ -147,8 +150,11 @@ def correlate(size, rows, vectors, lanes):
                 outputs(table, target, y_row, y_pixel, (index // rights % downs * OUT, index % rights * OUT), (out_h, out_w), nobody)
                 for k in range(0, columns, lanes):
                     at = min(k, columns - lanes) * size
-                    to_outputs(m + t * m_row + at, m_cell, at, table, bias + begin * line + at if bias else 0, floor)
+                    to_outputs(m + t * m_row + at, m_cell, at, table, bias + begin * line + at if bias else 0, floor, wrong)
             begin += here
+        for lane in range(lanes):
+            if load(wrong + lane * size) != 0:
+                store_int(found, 1)
 
     return correlate
 
@@ -198,10 +204,10 @@ def correlate_to_w(size, rows, vectors, lanes):
                 inputs(table, x + n * x_image, x_row, x_pixel, (top + i0, left + j0), (height, across), zeros)
                 for c in range(0, channels, lanes):
                     at = min(c, channels - lanes) * size
-                    to_products(at, table, v + t * v_row + at, v_cell, 0, 0)
+                    to_products(at, table, v + t * v_row + at, v_cell)
                 outputs(table, dy + n * dy_image + begin * line, dy_row, dy_pixel, (i0, j0), (out_h, out_w), zeros)
                 for k in range(0, columns, lanes):
-                    from_outputs(k * size, table, d + (k // width * count + t) * line + k % width * size, d_cell, 0, 0)
+                    from_outputs(k * size, table, d + (k // width * count + t) * line + k % width * size, d_cell)
 
             # 2. For each of the 36 cells (C; tiles) · (tiles; K) -> (C; K), added to what the blocks before gave.
             for cell in range(CELLS):
@@ -239,6 +245,6 @@ def collect(size, vectors, lanes):
                     other = source + share * panels * CELLS * cell
                     for g in range(CELLS):
                         store(source + g * cell, plus(load(source + g * cell), load(other + g * cell)))
-                transform(source, cell, to + (c * filters + panel * width + k) * size, channels * filters * size, 0, 0)
+                transform(source, cell, to + (c * filters + panel * width + k) * size, channels * filters * size)
 
     return collect
