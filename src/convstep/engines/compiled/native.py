@@ -51,10 +51,7 @@ class Kernel:
     @property
     def address(self) -> int:
         """Where the machine code is; loaded, or compiled, when first asked for."""
-        if not self._address:
-            with _loading:
-                self._address = self._address or _loaded(self._kept()) or _loaded(self._compiled())
-        return self._address
+        return self._address or self._load()
 
     @cached_property
     def call(self) -> Any:
@@ -67,6 +64,11 @@ class Kernel:
         module, folder = self.name.partition(".")[0], cache_folder()
         made_from = hashlib.sha256(_sources("compiling") + _sources(module)).hexdigest()[:16]
         return folder and folder / "-".join(map(str, (self.name, *self.variant, f"{made_from}.kernel")))
+
+    def _load(self) -> int:
+        with _loading:  # whoever waited here finds it loaded
+            self._address = self._address or _loaded(self._kept()) or _loaded(self._compiled())
+        return self._address
 
     def _kept(self) -> Code | None:
         """Return what the cache has; a file that is missing, cut off or from elsewhere counts as none."""

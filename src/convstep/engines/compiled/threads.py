@@ -16,6 +16,7 @@ import numpy as np
 from convstep.checks import whole
 from convstep.engines.compiled.native import Kernel, kernel, packed
 
+PATIENCE = 5.0  # seconds that the end of the process waits for a computation
 SPINS = 20_000  # looks at the board before an idle thread sleeps: about half a millisecond
 MOST = max(os.cpu_count() or 1, 16)  # threads; more than processors would only take turns
 BOARD, OPEN = 64 * 6, 64  # bytes; the board begins on a cache line, and OPEN is where it says which task there is
@@ -76,23 +77,47 @@ _pool: _Pool | None = None
 _count: int | None = None
 
 
+_running: set[int] = set()  # threads that are inside of `run`
+_closing = threading.Event()
+
+
 def run(code: Kernel, jobs: int, arguments: bytes) -> None:
     """Run a kernel's jobs on the threads of this process: on no more than `threads` last said to the thread that asks."""
     global _pool  # noqa: PLW0603 - one pool for each process
     if jobs == 0:
         return
-    if _pool is None:
-        _pool = _Pool()
-    _pool.run(code, jobs, min(_said.count, _count or _available(), jobs), arguments)
+    me = threading.get_ident()
+    _running.add(me)
+    try:
+        if _closing.is_set():
+            _rest(me)
+        if _pool is None:
+            _pool = _Pool()
+        _pool.run(code, jobs, min(_said.count, _count or _available(), jobs), arguments)
+    finally:
+        _running.discard(me)
+
+
+def _rest(me: int) -> None:
+    """Let a daemon thread wait for the end of the process, which takes its memory away."""
+    if me != threading.main_thread().ident:
+        _running.discard(me)
+        threading.Event().wait()
 
 
 def _forget() -> None:
     global _pool  # noqa: PLW0603 - a child has none of its parent's threads
     _pool = None
+    _running.clear()
     _available.cache_clear()
 
 
 def _close() -> None:
+    """Wait until nobody computes any more: all who still could are daemons, and Python is about to free what they compute on."""
+    _closing.set()
+    end = time.monotonic() + PATIENCE
+    while _running - {threading.get_ident()} and time.monotonic() < end:
+        time.sleep(0.0001)
     if _pool is not None:
         _pool.close()
 
