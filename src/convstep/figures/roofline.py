@@ -104,4 +104,4 @@ def _legend(axes: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
         axes.plot([], [], marker="o", linestyle="none", markersize=4, label="PyTorch, the faster layout", **look)
     for kind in dict.fromkeys(layer["kind"] for layer in layers):
         axes.plot([], [], marker=MARKERS.get(kind, "o"), linestyle="none", color=style.GREY, markersize=4, label=names.get(kind, kind))
-    axes.legend(loc="lower right", frameon=False, fontsize=7.5)
+    axes.legend(loc="best", frameon=False, fontsize=7.5)  # where the fewest points are
