@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.convolutions import Convolution, Draw, assert_same_bits, needs_numba, of, results
+from tests.test_numpy_engine import LARGE_CONVOLUTION
 
 from convstep import ops, use_engine
 from convstep.checks import Array
@@ -203,9 +204,10 @@ assert (y == line[::5, None]).all()
         VIEW.format(shape=(1, 2, 2**30 + 2**15, 1), rows=(2, 2), columns=(1, 4096)),
         VIEW.format(shape=(2**16, 1, 2**15 + 1, 1), rows=(1, 1), columns=(1, 2**15)),
         FAR,
+        f"ENGINE = EXACT{LARGE_CONVOLUTION}",
     ],
 )
-def test_views_of_more_than_2_to_the_31_numbers_are_indexed_rightly_in_two_gibibytes(script: str) -> None:
+def test_large_calls_and_views_of_more_than_2_to_the_31_numbers_run_in_two_gibibytes(script: str) -> None:
     done = program("-c", BOUNDED + script)
     assert done.returncode == 0, done.stderr
 
