@@ -15,6 +15,7 @@ from convstep.extras import require
 from convstep.geometry import Window2d
 
 Ties = Literal["first", "all"]
+Function = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ class Engine:
         The gradient of x, which counts in the mean and in the inverse of the deviation too.
     update : (rule, entries) -> None
         An optimizer's step, in place.
+    plus : (one, other, floor=...) -> y
+        The sum of two arrays of one shape; with `floor`, 0 where it is negative.
+    times : (x, factor) -> y
+        A multiple.
+    softmax : (x) -> y
+        exp(x) / sum(exp(x)) along the last axis.
+    record : (function, x) -> function
+        The same function of arrays like x, as fast as the engine can run it. It is made of kernels and views alone, and of weights that
+        stay as they are.
     """
 
     name: str
@@ -72,6 +82,10 @@ class Engine:
     normalize_to_gamma_beta: Callable[[Array, Array, Array, Array], tuple[Array, Array]]
     normalize_to_x: Callable[[Array, Array, Array, Array, Array | None, Array, Array], Array]
     update: Callable[[Rule, Sequence[Entry]], None]
+    plus: Callable[..., Array]
+    times: Callable[[Array, float], Array]
+    softmax: Callable[[Array], Array]
+    record: Callable[[Function, Array], Function]
 
 
 def _numpy(*, exact: bool) -> Engine:

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from functools import partial
 
+from convstep.engines.compiled.arithmetic import plus, softmax, times
 from convstep.engines.compiled.elementwise import activate, activate_to_x
 from convstep.engines.compiled.linear import correlate, correlate_to_w, correlate_to_x
 from convstep.engines.compiled.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
 from convstep.engines.compiled.pooling import max_pool, max_pool_to_x, window_sum, window_sum_to_x
+from convstep.engines.compiled.program import record
 from convstep.engines.compiled.sums import pixel_sum
 from convstep.engines.compiled.updates import update
 from convstep.engines.numpy import ENGINE as NUMPY
@@ -31,6 +33,10 @@ EXACT = replace(
     normalize_to_gamma_beta=normalize_to_gamma_beta,
     normalize_to_x=normalize_to_x,
     update=update,
+    plus=plus,
+    times=times,
+    softmax=softmax,
+    record=record,
 )
 ENGINE = replace(
     EXACT,

@@ -4,6 +4,7 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.engines.compiled.native import address_of, kernel, packed
+from convstep.engines.compiled.recording import current
 from convstep.engines.compiled.threads import run
 
 CHUNK = 1 << 15  # numbers that one job looks at
@@ -21,4 +22,8 @@ def all_finite(array: Array) -> bool:
 
 def flag() -> Array:
     """Return one number, 0, that a kernel sets where it finds what is not finite."""
-    return np.zeros(1, np.int64)
+    found = np.zeros(1, np.int64)
+    recording = current.get()
+    if recording is not None:
+        recording.flags.append(found)
+    return found

@@ -24,6 +24,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from convstep.checks import Array
+from convstep.engines.compiled.recording import keep
 from convstep.errors import DataError
 from convstep.files import atomic_write
 
@@ -108,6 +109,7 @@ def packed(*numbers: int) -> bytes:
 
 def address_of(array: Array) -> int:
     """Return where an array's first number lies."""
+    keep(array)
     return _pointer(id(array) + _HEAD).value or 0 if _direct() else int(array.__array_interface__["data"][0])
 
 

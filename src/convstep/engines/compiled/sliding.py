@@ -12,6 +12,7 @@ import numpy as np
 from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
+from convstep.engines.compiled.recording import keep
 from convstep.engines.compiled.threads import run, threads
 from convstep.engines.compiled.tiles import tile_for
 from convstep.engines.compiled.walks import Filters, Line, Shape, block_of, reach_of, single_pixels
@@ -24,10 +25,11 @@ def slide(  # noqa: PLR0917
 ) -> None:
     """Write to y what the filters make of x; with `floor` 0 where that is negative."""
     plan = _sliding(walk, filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
+    keep(plan.tables)
     place = walk[0].place * y.strides[1] + walk[1].place * y.strides[2]
     with Buffers() as buffers:
-        panels = buffers.take(plan.packed)
-        run(plan.pack, plan.panels, packed(address_of(w), panels) + plan.layout)
+        panels = buffers.take(plan.packed, lasting=True)
+        run(plan.pack, plan.panels, packed(address_of(w), panels) + plan.layout, once=True)
         addresses = address_of(x), panels, 0 if b is None else address_of(b), address_of(y) + place, buffers.take(plan.buffers)
         run(plan.code, plan.jobs, packed(*addresses) + plan.numbers)
 

@@ -13,8 +13,9 @@ from functools import cache
 
 import numpy as np
 
-from convstep.checks import whole
-from convstep.engines.compiled.native import Kernel, kernel, packed
+from convstep.checks import Array, whole
+from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
+from convstep.engines.compiled.recording import current
 
 PATIENCE = 5.0  # seconds that the end of the process waits for a computation
 SPINS = 20_000  # looks at the board before an idle thread sleeps: about half a millisecond
@@ -40,6 +41,14 @@ class _Pool:
             self._wake(workers)
         self.generation += 1
         _call(self.conduct, packed(self.address, code.address, jobs, workers, self.generation) + arguments)
+
+    def perform(self, table: Array, workers: int) -> None:
+        """Run kernels one after the other: rows of code, jobs, workers and the address of the arguments."""
+        if workers > 1 and (self.sleeping or len(self.workers) < workers - 1):
+            self._wake(workers)
+        first = self.generation + 1
+        self.generation += len(table)
+        _call(kernel("board.perform"), packed(self.address, address_of(table), len(table), first))
 
     def _wake(self, workers: int) -> None:
         with self.waking:  # two threads with one number would write to the same buffer
@@ -81,21 +90,42 @@ _running: set[int] = set()  # threads that are inside of `run`
 _closing = threading.Event()
 
 
-def run(code: Kernel, jobs: int, arguments: bytes) -> None:
-    """Run a kernel's jobs on the threads of this process: on no more than `threads` last said to the thread that asks."""
-    global _pool  # noqa: PLW0603 - one pool for each process
+def run(code: Kernel, jobs: int, arguments: bytes, *, once: bool = False) -> None:
+    """Run a kernel's jobs on the threads of this process: on no more than `threads` last said to the thread that asks.
+
+    A recording that is being made takes it down, unless it has to be done `once` only, because it depends on weights alone.
+    """
     if jobs == 0:
         return
-    me = threading.get_ident()
-    _running.add(me)
-    try:
+    workers = min(_said.count, _count or _available(), jobs)
+    recording = current.get()
+    if recording is not None and not once:
+        recording.steps.append((code.address, jobs, workers, arguments))
+    with _inside() as pool:
+        pool.run(code, jobs, workers, arguments)
+
+
+def perform(table: Array, workers: int) -> None:
+    """Run a program on the threads of this process: rows of code, jobs, workers and the address of the arguments."""
+    with _inside() as pool:
+        pool.perform(table, workers)
+
+
+class _inside:  # noqa: N801 - reads as what it says
+    """A block of a thread that computes; the pool of this process."""
+
+    def __enter__(self) -> _Pool:
+        global _pool  # noqa: PLW0603 - one pool for each process
+        self.me = threading.get_ident()
+        _running.add(self.me)
         if _closing.is_set():
-            _rest(me)
+            _rest(self.me)
         if _pool is None:
             _pool = _Pool()
-        _pool.run(code, jobs, min(_said.count, _count or _available(), jobs), arguments)
-    finally:
-        _running.discard(me)
+        return _pool
+
+    def __exit__(self, *_error: object) -> None:
+        _running.discard(self.me)
 
 
 def _rest(me: int) -> None:

@@ -37,11 +37,11 @@ def slide(  # noqa: PLR0917
     if plan is None:
         return False
     with Buffers() as buffers:
-        given = buffers.take(plan.packed)
-        run(plan.pack, plan.panels, packed(address_of(w), given) + plan.layout)
+        given = buffers.take(plan.packed, lasting=True)
+        run(plan.pack, plan.panels, packed(address_of(w), given) + plan.layout, once=True)
         if plan.transformed:
-            panels, given = given, buffers.take(plan.transformed)
-            run(plan.filters, plan.panels, packed(panels, given) + plan.terms)
+            panels, given = given, buffers.take(plan.transformed, lasting=True)
+            run(plan.filters, plan.panels, packed(panels, given) + plan.terms, once=True)
         bias, found = 0 if b is None else address_of(b), flag()
         addresses = address_of(x), given, bias, address_of(y), address_of(found), buffers.take(plan.buffers)
         run(plan.code, plan.jobs, packed(*addresses) + plan.numbers)

@@ -4,6 +4,7 @@ One rule: no temporary exceeds a few megabytes, however large the images, whatev
 """
 
 from convstep.engines import Engine
+from convstep.engines.numpy.arithmetic import plus, softmax, times
 from convstep.engines.numpy.correlation import correlate, correlate_to_w, correlate_to_x
 from convstep.engines.numpy.elementwise import activate, activate_to_x
 from convstep.engines.numpy.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
@@ -15,5 +16,6 @@ __all__ = ["ENGINE"]
 
 ENGINE = Engine(
     "numpy", correlate, correlate_to_x, correlate_to_w, pixel_sum, max_pool, max_pool_to_x, window_sum, window_sum_to_x,
-    activate, activate_to_x, moments, normalize, normalize_to_gamma_beta, normalize_to_x, update,
+    activate, activate_to_x, moments, normalize, normalize_to_gamma_beta, normalize_to_x, update, plus, times, softmax,
+    lambda function, _x: function,
 )  # fmt: skip

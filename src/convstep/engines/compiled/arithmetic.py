@@ -1,0 +1,43 @@
+"""What happens between layers, in one pass over memory; what has no kernel goes to NumPy."""
+
+import struct
+
+from convstep.checks import Array
+from convstep.engines.compiled.arrays import empty
+from convstep.engines.compiled.native import address_of, kernel, packed
+from convstep.engines.compiled.suiting import suits
+from convstep.engines.compiled.threads import run
+from convstep.engines.numpy import arithmetic as plain
+
+CHUNK = 1 << 14  # numbers of a job
+
+
+def plus(one: Array, other: Array, *, floor: bool) -> Array:
+    """Return one + other; see `Engine`."""
+    if not suits(one, other) or one.shape != other.shape or not (one.flags.c_contiguous and other.flags.c_contiguous):
+        return plain.plus(one, other, floor=floor)
+    y = empty(one.shape, one.dtype)
+    numbers = packed(address_of(one), address_of(other), address_of(y), y.size, CHUNK, int(floor))
+    run(kernel("arithmetic.plus", y.itemsize), -(-y.size // CHUNK), numbers)
+    return y
+
+
+def times(x: Array, factor: float) -> Array:
+    """Return factor * x; see `Engine`."""
+    if not suits(x) or not x.flags.c_contiguous:
+        return plain.times(x, factor)
+    y = empty(x.shape, x.dtype)
+    bits = struct.unpack("=q", struct.pack("=d", factor))[0]
+    run(kernel("arithmetic.times", x.itemsize), -(-x.size // CHUNK), packed(address_of(x), address_of(y), x.size, CHUNK, bits))
+    return y
+
+
+def softmax(x: Array) -> Array:
+    """Return shares along the last axis; see `Engine`."""
+    if not suits(x) or x.itemsize > 4 or not x.flags.c_contiguous or not x.size:
+        return plain.softmax(x)
+    y = empty(x.shape, x.dtype)
+    columns = x.shape[-1]
+    rows, chunk = x.size // columns, max(CHUNK // columns, 1)
+    run(kernel("arithmetic.softmax", x.itemsize), -(-rows // chunk), packed(address_of(x), address_of(y), rows, columns, chunk))
+    return y

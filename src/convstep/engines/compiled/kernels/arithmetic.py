@@ -1,0 +1,60 @@
+"""The kernels between layers: sums of images, multiples of them, and shares along the last axis."""
+
+import numpy as np
+
+from convstep.engines.compiled.kernels.elementwise import exponential
+from convstep.engines.compiled.kernels.runs import FLOATS, RUNS
+from convstep.engines.compiled.kernels.words import real
+
+
+def plus(size):
+    """Make the kernel y = one + other, with `floor` 0 where that is negative. One job is a chunk."""
+    run, zero = RUNS[size], FLOATS[size](0)
+
+    def plus(one, other, y, count, chunk, floor, job, worker):
+        first = job * chunk * size
+        a, b, to = run(one + first), run(other + first), run(y + first)
+        here = min(count - job * chunk, chunk)
+        if floor:
+            for i in range(here):
+                total = a[i] + b[i]
+                to[i] = zero if total <= zero else total  # noqa: FURB136 - NaN stays NaN
+        else:
+            for i in range(here):
+                to[i] = a[i] + b[i]
+
+    return plus
+
+
+def times(size):
+    """Make the kernel y = factor · x. One job is a chunk."""
+    run, number = RUNS[size], FLOATS[size]
+
+    def times(x, y, count, chunk, factor, job, worker):
+        first = job * chunk * size
+        source, to, by = run(x + first), run(y + first), number(real(factor))
+        for i in range(min(count - job * chunk, chunk)):
+            to[i] = source[i] * by
+
+    return times
+
+
+def softmax(size):
+    """Make the kernel exp(x) / sum(exp(x)) along rows of float32. One job is some rows."""
+    run = RUNS[size]
+
+    def softmax(x, y, rows, columns, chunk, job, worker):
+        for row in range(job * chunk, min((job + 1) * chunk, rows)):
+            source, to = run(x + row * columns * size), run(y + row * columns * size)
+            largest = source[0]
+            for i in range(1, columns):
+                largest = source[i] if source[i] > largest or source[i] != source[i] else largest
+            total = np.float32(0)
+            for i in range(columns):
+                share = exponential(source[i] - largest)
+                to[i] = share
+                total += share
+            for i in range(columns):
+                to[i] /= total
+
+    return softmax

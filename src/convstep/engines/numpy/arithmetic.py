@@ -1,0 +1,28 @@
+"""What happens between layers: sums of images, multiples of them, and shares along the last axis."""
+
+import numpy as np
+
+from convstep.checks import Array
+
+
+@np.errstate(all="ignore")
+def plus(one: Array, other: Array, *, floor: bool) -> Array:
+    """Return one + other; see `Engine`."""
+    total: Array = one + other
+    return np.maximum(total, 0, out=total) if floor else total
+
+
+@np.errstate(all="ignore")
+def times(x: Array, factor: float) -> Array:
+    """Return factor * x; see `Engine`."""
+    y: Array = x * x.dtype.type(factor)
+    return y
+
+
+@np.errstate(all="ignore")
+def softmax(x: Array) -> Array:
+    """Return shares along the last axis; see `Engine`."""
+    shares = np.exp(x - x.max(axis=-1, keepdims=True))
+    shares /= shares.sum(axis=-1, keepdims=True)
+    y: Array = shares
+    return y
