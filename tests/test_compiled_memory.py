@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.convolutions import Convolution, Draw, assert_same_bits, needs_numba, of, results
+from tests.convolutions import Convolution, Draw, Results, assert_explained, assert_same_bits, needs_numba, of, results
 from tests.test_numpy_engine import LARGE_CONVOLUTION
 
 from convstep import ops, use_engine
@@ -63,7 +63,7 @@ def test_results_do_not_depend_on_how_arguments_lie(layout: str, dtype: str) -> 
     for seed in range(8):
         draw = Draw(seed, dtype)
         case = draw.transposed() if seed % 4 == 3 else draw.case()
-        assert_same_bits(results(case.changed(LAYOUTS[layout])), results(case), KERNELS)
+        assert_the_same(layout, results(case.changed(LAYOUTS[layout])), case)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -71,7 +71,14 @@ def test_every_argument_may_lie_in_its_own_way(layout: str) -> None:
     case = Draw(1, "float32").convolution(2, (9, 7), (3, 3), (8, 16), bias=True, padding=1)
     for name, value in case.arrays.items():
         changed = Convolution(**{**vars(case), name: LAYOUTS[layout](value)})
-        assert_same_bits(results(changed), results(case), KERNELS)
+        assert_the_same(layout, results(changed), case)
+
+
+def assert_the_same(layout: str, got: Results, case: Convolution) -> None:
+    """Numbers off their places in memory are NumPy's, which adds in another order; all others give the same bits however they lie."""
+    assert_explained(case, got)
+    if layout != "unaligned":
+        assert_same_bits(got, results(case), KERNELS)
 
 
 @pytest.mark.parametrize("seed", range(6))
