@@ -241,7 +241,9 @@ def _take_padding(steps: list[_Step]) -> None:
     if type(padding.layer) is not ZeroPadding2D or not window.own or getattr(window.layer, "padding", "") != "valid":
         return
     positive = bool(padding.reads[0]) and steps[padding.reads[0] - 1].floor
-    if isinstance(window.layer, Conv2D | DepthwiseConv2D) or (isinstance(window.layer, MaxPooling2D) and positive and _narrow(padding, window)):
+    if isinstance(window.layer, Conv2D | DepthwiseConv2D) or (
+        isinstance(window.layer, MaxPooling2D) and positive and _narrow(padding, window)
+    ):
         window.sides, window.reads = padding.layer.padding, padding.reads
         steps[-2:] = [window]
 

@@ -36,7 +36,9 @@ def band_for(phases: tuple[Line, ...], filters: Filters, size: int, y_strides: S
         return None
     bands = [band for repeats in range(1, TOGETHER + 1) if (band := _band(phases, repeats)).line.count]
     best = min(bands, key=lambda band: _work(band, filters.columns, size), default=None)
-    return best if best and best.outputs > 1 and _work(best, filters.columns, size) < WORTH * _alone(phases, filters.columns, size) else None
+    return (
+        best if best and best.outputs > 1 and _work(best, filters.columns, size) < WORTH * _alone(phases, filters.columns, size) else None
+    )
 
 
 def work_of_sliding(phases: tuple[Line, ...], filters: Filters, size: int, y_strides: Shape) -> float:
@@ -65,7 +67,7 @@ def _band(phases: tuple[Line, ...], repeats: int) -> Band:
     return Band(outputs, line, tuple(start - first for start in starts))
 
 
-def slide_band(  # noqa: PLR0917
+def slide_band(
     x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array, band: Band, *, floor: bool = False
 ) -> bool:
     """Write to y as `slide` does, in rows; return whether its numbers can be trusted, since 0 * inf is not 0."""
@@ -77,9 +79,9 @@ def slide_band(  # noqa: PLR0917
     for u, shift in enumerate(band.shifts):
         taps = phases[u % len(phases)].taps
         wide[:, shift : shift + len(taps), :, u] = weights[:, list(taps)]
-    wide = wide.reshape(*wide.shape[:3], -1)
+    filled: Array = wide.reshape(*wide.shape[:3], -1)
     down = replace(down, taps=tuple(range(len(down.taps))))
-    slide(x, wide, None if b is None else np.tile(b, band.outputs), (down, band.line), straight(wide, 1), y, floor=floor)
+    slide(x, filled, None if b is None else np.tile(b, band.outputs), (down, band.line), straight(filled, 1), y, floor=floor)
     done = band.line.count * band.outputs // len(phases)  # of each phase
     for line in phases:
         if line.taps and line.count > done:

@@ -86,7 +86,7 @@ def depthwise_to_w(dy: Array, x: Array, window: Window2d) -> Array:
         return np.asarray(partial.sum(axis=0))
 
 
-def _slide(x: Array, w: Array, b: Array | None, walk: Walk, y: Array) -> None:  # noqa: PLR0917
+def _slide(x: Array, w: Array, b: Array | None, walk: Walk, y: Array) -> None:
     """Write to y what the filters make of x."""
     if not y.size:
         return
@@ -103,7 +103,7 @@ def _slide(x: Array, w: Array, b: Array | None, walk: Walk, y: Array) -> None:  
 
 
 @lru_cache(maxsize=512)
-def _sliding(  # noqa: PLR0917 - it is a key
+def _sliding(
     walk: Walk, filters: int, size: int, workers: int, x_shape: Shape, x_strides: Shape, y_shape: Shape, y_strides: Shape
 ) -> _Plan:
     down, across = walk
@@ -122,9 +122,7 @@ def _sliding(  # noqa: PLR0917 - it is a key
 
 
 @lru_cache(maxsize=512)
-def _gathering(  # noqa: PLR0917 - it is a key
-    walk: Walk, size: int, workers: int, x_shape: Shape, x_strides: Shape, dy_shape: Shape, dy_strides: Shape
-) -> _Plan:
+def _gathering(walk: Walk, size: int, workers: int, x_shape: Shape, x_strides: Shape, dy_shape: Shape, dy_strides: Shape) -> _Plan:
     images, filters = dy_shape[0], dy_shape[3]
     cut = _cut(walk, images, widest(size) * VECTORS, filters, size)
     shares = min(-(-SHARES // cut.parts), cut.blocks)
@@ -138,7 +136,7 @@ def _gathering(  # noqa: PLR0917 - it is a key
     return _Plan(code, jobs, min(workers, jobs) * buffer_size, numbers, shares)
 
 
-def _cut(walk: Walk, images: int, part: int, filters: int, size: int) -> _Cut:  # noqa: PLR0917
+def _cut(walk: Walk, images: int, part: int, filters: int, size: int) -> _Cut:
     """Cut outputs into blocks that meet no more of an image than stays in the cache, each for about `part` of the filters."""
     down, across = walk
     parts = -(-filters // part)

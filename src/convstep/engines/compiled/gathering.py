@@ -42,7 +42,7 @@ class _Gathering:
 
 
 @lru_cache(maxsize=512)
-def _gathering(  # noqa: PLR0917 - it is a key
+def _gathering(
     walk: tuple[Line, Line],
     groups: int,
     size: int,

@@ -9,11 +9,11 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.engines.compiled import bands, winograd
+from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.depthwise import depthwise, depthwise_to_w, depthwise_to_x
 from convstep.engines.compiled.elementwise import activate
 from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
-from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.scattering import scatter, work_of_scattering
 from convstep.engines.compiled.sliding import slide
 from convstep.engines.compiled.suiting import suits
@@ -25,9 +25,7 @@ FEW = 16  # most channels of images for which windows may be added up
 LOST = 1.25  # measured: how much longer filters slide than their products alone take
 
 
-def correlate(  # noqa: PLR0917 - the engine's
-    x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False, exact: bool
-) -> Array:
+def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False, exact: bool) -> Array:
     """Slide filters over images; see `Engine`."""
     if not suits(x, w, b):
         return NUMPY.correlate(x, w, b, window, groups, floor=floor)
@@ -86,8 +84,16 @@ def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact:
     return dw
 
 
-def _slide_rows(  # noqa: PLR0917
-    x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array, *, floor: bool = False, exact: bool
+def _slide_rows(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    walk: tuple[Line, tuple[Line, ...]],
+    filters: Filters,
+    y: Array,
+    *,
+    floor: bool = False,
+    exact: bool,
 ) -> None:
     """Write to rows of y what the filters make of x."""
     down, phases = walk

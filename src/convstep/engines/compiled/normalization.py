@@ -33,7 +33,7 @@ def moments(x: Array) -> tuple[Array, Array]:
     return mean, variance
 
 
-def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: Array | None) -> Array:  # noqa: PLR0917
+def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: Array | None) -> Array:
     """Return (x - mean) inverse gamma + beta; see `Engine`."""
     if not _has_kernels(x, mean, inverse, gamma, beta):
         return plain.normalize(x, mean, inverse, gamma, beta)
@@ -65,9 +65,7 @@ def normalize_to_gamma_beta(dy: Array, x: Array, mean: Array, inverse: Array) ->
     return d_gamma, d_beta
 
 
-def normalize_to_x(  # noqa: PLR0917
-    dy: Array, x: Array, mean: Array, inverse: Array, gamma: Array | None, d_gamma: Array, d_beta: Array
-) -> Array:
+def normalize_to_x(dy: Array, x: Array, mean: Array, inverse: Array, gamma: Array | None, d_gamma: Array, d_beta: Array) -> Array:
     """Return the gradient of x; see `Engine`."""
     if not _has_kernels(x, dy, mean, inverse, gamma, d_gamma, d_beta):
         return plain.normalize_to_x(dy, x, mean, inverse, gamma, d_gamma, d_beta)

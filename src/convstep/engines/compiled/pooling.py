@@ -81,7 +81,7 @@ def _fold(x: Array, window: Window2d, *, largest: bool) -> Array:
 
 
 @lru_cache(maxsize=512)
-def _folding(window: Window2d, size: int, largest: bool, workers: int, shape: Shape, strides: Shape) -> _Plan:  # noqa: FBT001, PLR0917 - it is a key
+def _folding(window: Window2d, size: int, largest: bool, workers: int, shape: Shape, strides: Shape) -> _Plan:  # noqa: FBT001 - it is a key
     images, height, width, channels = shape
     down, across = window.height, window.width
     lines, pixel = images * down.out, channels * size
@@ -99,7 +99,7 @@ def _folding(window: Window2d, size: int, largest: bool, workers: int, shape: Sh
 
 
 @lru_cache(maxsize=512)
-def _sharing(window: Window2d, ties: Ties, size: int, shape: Shape, x_strides: Shape, dy_strides: Shape) -> _Plan:  # noqa: PLR0917 - it is a key
+def _sharing(window: Window2d, ties: Ties, size: int, shape: Shape, x_strides: Shape, dy_strides: Shape) -> _Plan:
     images, height, width, channels = shape
     down, across = window.height, window.width
     once = _apart(down) and _apart(across) and (ties == "all" or down.kernel * across.kernel <= FEW)
@@ -115,7 +115,7 @@ def _sharing(window: Window2d, ties: Ties, size: int, shape: Shape, x_strides: S
 
 
 @lru_cache(maxsize=512)
-def _spreading(window: Window2d, size: int, workers: int, shape: Shape, dy_strides: Shape) -> _Plan:  # noqa: PLR0917 - it is a key
+def _spreading(window: Window2d, size: int, workers: int, shape: Shape, dy_strides: Shape) -> _Plan:
     images, height, width, channels = shape
     down, across = window.height, window.width
     band, bands = _bands(down, images, width * channels * size)

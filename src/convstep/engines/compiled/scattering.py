@@ -65,9 +65,7 @@ class _Scattering:
 
 
 @lru_cache(maxsize=256)
-def _scattering(  # noqa: PLR0917 - it is a key
-    down: Axis, across: Axis, workers: int, size: int, dy_shape: Shape, dy_strides: Shape, channels: int
-) -> _Scattering:
+def _scattering(down: Axis, across: Axis, workers: int, size: int, dy_shape: Shape, dy_strides: Shape, channels: int) -> _Scattering:
     images, out_h, out_w, terms = dy_shape
     row = _padded(across.kernel * channels)
     columns = down.kernel * row

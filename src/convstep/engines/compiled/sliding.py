@@ -20,9 +20,7 @@ from convstep.engines.compiled.walks import Filters, Line, Shape, block_of, reac
 CACHED = 96 << 10  # bytes of a block of pixels, which stays in the second-level cache
 
 
-def slide(  # noqa: PLR0917
-    x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False
-) -> None:
+def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False) -> None:
     """Write to y what the filters make of x; with `floor` 0 where that is negative."""
     plan = _sliding(walk, filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
     keep(plan.tables)
@@ -50,7 +48,7 @@ class _Sliding:
 
 
 @lru_cache(maxsize=512)
-def _sliding(  # noqa: PLR0917 - it is a key
+def _sliding(
     walk: tuple[Line, Line],
     filters: Filters,
     floor: bool,  # noqa: FBT001

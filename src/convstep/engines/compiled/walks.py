@@ -16,7 +16,10 @@ Shape: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Line:
-    """One axis of a walk: `count` outputs from `place` in steps of `stride`; output t meets cell first + t * step + q * tap with taps[q]."""
+    """One axis of a walk: `count` outputs from `place` in steps of `stride`.
+
+    Output t meets cell first + t * step + q * tap with the weights taps[q].
+    """
 
     count: int
     place: int
@@ -88,6 +91,7 @@ def single_pixels(walk: tuple[Line, Line], size: int, *images: tuple[Shape, Shap
 
 
 def contiguous(shape: Shape, strides: Shape, size: int) -> bool:
+    """Return whether images lie in one piece."""
     return strides == (shape[1] * shape[2] * shape[3] * size, shape[2] * shape[3] * size, shape[3] * size, size)
 
 
@@ -99,4 +103,5 @@ def block_of(height: int, width: int, most: int, least: int) -> tuple[int, int]:
 
 
 def reach_of(line: Line, count: int) -> int:
+    """Return how many cells the windows of so many outputs reach over."""
     return (min(count, line.count) - 1) * line.step + (len(line.taps) - 1) * line.tap + 1

@@ -27,9 +27,7 @@ GATHERED, PART, CHUNK = 64, 64, 16  # of a gradient: tiles of a block, filters o
 SHARES, PARTIAL = 4, 32 << 20  # parts of a gradient's long sum, and bytes that they may take
 
 
-def slide(  # noqa: PLR0917
-    x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False
-) -> bool:
+def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False) -> bool:
     """Write to y what the filters make of x; return False, with anything in y, where that is not for this algorithm."""
     if filters.groups > 1 or not _simple(walk, x, filters.terms, filters.columns):
         return False
@@ -48,10 +46,12 @@ def slide(  # noqa: PLR0917
     return not found[0]
 
 
-def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array) -> bool:  # noqa: PLR0917
+def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array) -> bool:
     """Write the gradient of the filters to dw; return False, with anything in dw, where that is not for this algorithm."""
     channels, columns = dw.shape[2:]
-    if not (_simple(walk, x, channels, columns) and groups == 1 and dy.strides[3] == x.itemsize and columns % tile_for(columns, 4).lanes == 0):
+    if not (
+        _simple(walk, x, channels, columns) and groups == 1 and dy.strides[3] == x.itemsize and columns % tile_for(columns, 4).lanes == 0
+    ):
         return False
     plan = _gathering(walk, threads(), x.shape, x.strides, dy.shape, dy.strides)
     if plan is None:
@@ -88,7 +88,7 @@ class _Sliding:
 
 
 @lru_cache(maxsize=256)
-def _sliding(  # noqa: PLR0917 - it is a key
+def _sliding(
     walk: tuple[Line, Line],
     filters: Filters,
     floor: bool,  # noqa: FBT001
@@ -123,8 +123,8 @@ def _sliding(  # noqa: PLR0917 - it is a key
         panels * CELLS * (4 * channels * tile.width + APART) if shared else 0, packed(channels),
         kernel("winograd.correlate", 4, tile.rows, tile.vectors, tile.lanes), jobs, min(workers, jobs) * buffer_size,
         packed(
-            *x_strides[:3], *x_shape[1:3], channels, down.first, across.first, int(floor), *y_strides[:3], y_shape[0], down.count, across.count,
-            columns, panels, block, block_p, chunk, int(shared), buffer_size,
+            *x_strides[:3], *x_shape[1:3], channels, down.first, across.first, int(floor),
+            *y_strides[:3], y_shape[0], down.count, across.count, columns, panels, block, block_p, chunk, int(shared), buffer_size,
         ),
     )  # fmt: skip
 
@@ -167,7 +167,7 @@ class _Gathering:
 
 
 @lru_cache(maxsize=256)
-def _gathering(  # noqa: PLR0917 - it is a key
+def _gathering(
     walk: tuple[Line, Line], workers: int, x_shape: Shape, x_strides: Shape, dy_shape: Shape, dy_strides: Shape
 ) -> _Gathering | None:
     (down, across), channels, columns = walk, x_shape[3], dy_shape[3]

@@ -17,9 +17,7 @@ from convstep.geometry import Axis, Window2d
 
 
 @np.errstate(all="ignore")
-def correlate(  # noqa: PLR0917 - the engine's own order
-    x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False
-) -> Array:
+def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False) -> Array:
     """Slide filters over images; see `Engine`."""
     if 1 < groups == x.shape[3]:
         y = depthwise(x, w, b, window)

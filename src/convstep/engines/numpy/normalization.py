@@ -17,7 +17,7 @@ def moments(x: Array) -> tuple[Array, Array]:
 
 
 @np.errstate(all="ignore")
-def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: Array | None) -> Array:  # noqa: PLR0917
+def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: Array | None) -> Array:
     """Return (x - mean) inverse gamma + beta; see `Engine`."""
     y = x - mean
     y *= inverse
@@ -37,9 +37,7 @@ def normalize_to_gamma_beta(dy: Array, x: Array, mean: Array, inverse: Array) ->
 
 
 @np.errstate(all="ignore")
-def normalize_to_x(  # noqa: PLR0917
-    dy: Array, x: Array, mean: Array, inverse: Array, gamma: Array | None, d_gamma: Array, d_beta: Array
-) -> Array:
+def normalize_to_x(dy: Array, x: Array, mean: Array, inverse: Array, gamma: Array | None, d_gamma: Array, d_beta: Array) -> Array:
     """Return the gradient of x; see `Engine`."""
     count = max(dy.shape[0] * dy.shape[1], 1)
     along = normalize(x, mean, inverse, None, None)

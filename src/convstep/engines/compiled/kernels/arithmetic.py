@@ -18,7 +18,7 @@ def plus(size):
         if floor:
             for i in range(here):
                 total = a[i] + b[i]
-                to[i] = zero if total <= zero else total  # noqa: FURB136 - NaN stays NaN
+                to[i] = zero if total <= zero else total
         else:
             for i in range(here):
                 to[i] = a[i] + b[i]

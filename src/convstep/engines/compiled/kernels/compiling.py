@@ -31,7 +31,7 @@ def compiled(function: Callable[..., Any]) -> tuple[str, bytes]:
 def _entry(function: Any, given: Any) -> Callable[..., None]:
     """Return the kernel with its arguments in memory."""
 
-    def entry(arguments, job, worker):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - Numba types it
+    def entry(arguments, job, worker):  # type: ignore[no-untyped-def]
         function(*given(arguments), job, worker)
 
     return entry

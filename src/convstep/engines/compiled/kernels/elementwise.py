@@ -26,7 +26,7 @@ T4, T3, T2, T1, T0 = (np.float32(c) for c in (-5.70498872745e-3, 2.06390887954e-
 @inner
 def exponential(x):
     """Return exp(x) for x <= 0: 2^k e^r with |r| <= ln(2) / 2. 2^k in two halves, so that the last one rounds what is denormal."""
-    x = LOWEST if x < LOWEST else x  # noqa: FURB136 - NaN stays NaN
+    x = LOWEST if x < LOWEST else x
     shifted = x * LOG2_E + NEAREST
     whole = shifted - NEAREST
     r = (x - whole * LN2_HIGH) - whole * LN2_LOW
@@ -90,7 +90,7 @@ def _backward(size: int, function: Any) -> Any:
 def relu(size):
     """Make the kernel max(x, 0)."""
     zero = FLOATS[size](0)
-    return _forward(size, inner(lambda x, slope: zero if x <= zero else x))  # noqa: FURB136 - NaN stays NaN
+    return _forward(size, inner(lambda x, slope: zero if x <= zero else x))
 
 
 def relu_to_x(size):
@@ -102,7 +102,7 @@ def relu_to_x(size):
 def relu6(size):
     """Make the kernel min(max(x, 0), 6)."""
     zero, six = FLOATS[size](0), FLOATS[size](6)
-    return _forward(size, inner(lambda x, slope: zero if x <= zero else (six if x > six else x)))  # noqa: FURB136 - NaN stays NaN
+    return _forward(size, inner(lambda x, slope: zero if x <= zero else (six if x > six else x)))
 
 
 def relu6_to_x(size):

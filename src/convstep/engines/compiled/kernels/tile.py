@@ -41,7 +41,7 @@ class Product(NamedTuple):
 class _Emitter:
     """Writes LLVM's instructions for one size of tile."""
 
-    def __init__(self, builder: Any, product: Product, rows: int, vectors: int, *, lanes: int, size: int) -> None:  # noqa: PLR0917
+    def __init__(self, builder: Any, product: Product, rows: int, vectors: int, *, lanes: int, size: int) -> None:
         self.builder, self.product = builder, product
         self.rows, self.vectors, self.lanes, self.size = range(rows), range(vectors), lanes, size
         self.number, suffix = FLOATS[size]
@@ -118,7 +118,9 @@ class _Emitter:
         for block in (whole, part):
             builder.position_at_end(block)
             masks = [self._mask(n) if block is part else None for n in self.vectors]
-            found[block] = {(m, n): self._load(self.plus(row, n * self.width), masks[n]) for m, row in enumerate(rows) for n in self.vectors}
+            found[block] = {
+                (m, n): self._load(self.plus(row, n * self.width), masks[n]) for m, row in enumerate(rows) for n in self.vectors
+            }
             builder.branch(following)
         return found
 

@@ -40,7 +40,9 @@ class _Vectors:
     def place(self, base: Any, step: Any, index: int, way: str) -> Any:
         """Return where number `index` lies: by a table at `step`, or `step` bytes after the one before."""
         if way == "table":
-            return self.builder.add(base, self.builder.load(self.builder.inttoptr(self.builder.add(step, I64(8 * index)), I64.as_pointer())))
+            return self.builder.add(
+                base, self.builder.load(self.builder.inttoptr(self.builder.add(step, I64(8 * index)), I64.as_pointer()))
+            )
         return self.builder.add(base, self.builder.mul(step, I64(index)))
 
     def transformed(self, matrix: Matrix, source: Any, sources: Any, reads: str) -> list[Any]:
@@ -107,7 +109,7 @@ def make_last_transform(matrix: Matrix, lanes: int, size: int) -> Callable[..., 
     """
 
     @intrinsic
-    def transform(_context: Any, source: Any, sources: Any, to: Any, table: Any, bias: Any, floor: Any, wrong: Any) -> Any:  # noqa: PLR0913, PLR0917
+    def transform(_context: Any, source: Any, sources: Any, to: Any, table: Any, bias: Any, floor: Any, wrong: Any) -> Any:
         def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             source, sources, to, table, bias, floor, wrong = arguments
             vectors = _Vectors(builder, lanes, size)

@@ -20,8 +20,8 @@ def _slope(size):
     @inner
     def slope(gradient, scale, clip):
         scaled = gradient * number(scale)
-        scaled = number(clip) if scaled > number(clip) else scaled  # noqa: FURB136 - NaN stays NaN
-        return -number(clip) if scaled < -number(clip) else scaled  # noqa: FURB136
+        scaled = number(clip) if scaled > number(clip) else scaled
+        return -number(clip) if scaled < -number(clip) else scaled
 
     return slope
 

@@ -18,7 +18,7 @@ from convstep.engines.compiled.kernels.words import I32, I64
 FLOATS = {4: (ir.FloatType(), I32, "f32"), 8: (ir.DoubleType(), I64, "f64")}
 
 
-class Lanes(types.Type):
+class Lanes(types.Type):  # type: ignore[misc] # no types in Numba
     """LLVM's vector as a type of Numba's."""
 
     def __init__(self, number: Any, lanes: int) -> None:
@@ -28,7 +28,7 @@ class Lanes(types.Type):
 
 
 @register_model(Lanes)
-class LanesModel(models.PrimitiveModel):
+class LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     """A vector is itself, in registers and in memory."""
 
     def __init__(self, manager: Any, kind: Lanes) -> None:
@@ -190,7 +190,7 @@ def _places(kind: Lanes, whole: Lanes, size: int) -> tuple[Any, ...]:
         place = builder.extract_element(at, I32(lane))
         return place if whole.number == I64 else builder.sext(place, I64)
 
-    def add_lane(builder: Any, address: Any, value: Any, place: Any, lane: int) -> None:  # noqa: PLR0917
+    def add_lane(builder: Any, address: Any, value: Any, place: Any, lane: int) -> None:
         where = builder.add(address, builder.mul(builder.add(place, I64(lane)), I64(size)))
         pointer = builder.inttoptr(where, kind.number.as_pointer())
         builder.store(builder.fadd(builder.load(pointer), builder.extract_element(value, I32(lane))), pointer)
@@ -206,7 +206,7 @@ def _places(kind: Lanes, whole: Lanes, size: int) -> tuple[Any, ...]:
         return types.int64(address, value, at), generate
 
     @intrinsic
-    def scatter_some(_context: Any, address: Any, value: Any, at: Any, skip: Any, low: Any, high: Any) -> Any:  # noqa: PLR0917
+    def scatter_some(_context: Any, address: Any, value: Any, at: Any, skip: Any, low: Any, high: Any) -> Any:
         def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             address, value, at, skip, low, high = arguments
             for lane in range(kind.lanes):
