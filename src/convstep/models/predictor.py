@@ -115,7 +115,7 @@ class _Step:
     layer: Layer
     reads: tuple[int, ...]
     own: bool = True  # whether engines' kernels alone do it
-    weights: tuple[Array, Array | None] | None = None
+    weights: tuple[Array, Array | None] | None = None  # filters and bias
     sides: Sides = NONE  # zeros around what it reads
     activation: str = ""
 
@@ -190,9 +190,7 @@ def _suits(layer: Any) -> bool:
         return _activation(layer.function) is not None
     if isinstance(layer, AveragePooling2D):
         return bool(layer.padding == "valid")
-    if isinstance(layer, BatchNormalization):
-        return False  # unless it is folded
-    return True
+    return not isinstance(layer, BatchNormalization)  # that is folded, or left as it is
 
 
 def _activation(function: Any) -> str | None:
@@ -241,9 +239,8 @@ def _take_padding(steps: list[_Step]) -> None:
     if type(padding.layer) is not ZeroPadding2D or not window.own or getattr(window.layer, "padding", "") != "valid":
         return
     positive = bool(padding.reads[0]) and steps[padding.reads[0] - 1].floor
-    if isinstance(window.layer, Conv2D | DepthwiseConv2D) or (
-        isinstance(window.layer, MaxPooling2D) and positive and _narrow(padding, window)
-    ):
+    pools = isinstance(window.layer, MaxPooling2D) and positive and _narrow(padding, window)
+    if pools or isinstance(window.layer, Conv2D | DepthwiseConv2D):
         window.sides, window.reads = padding.layer.padding, padding.reads
         steps[-2:] = [window]
 
@@ -265,7 +262,7 @@ def _as_it_is(step: _Step, *given: Array) -> Array:
 
 def _convolution(step: _Step, x: Array) -> Array:
     layer: Any = step.layer
-    w, b = step.weights or ()
+    w, b = _held(step)
     options = {**layer.window, "groups": x.shape[3] if isinstance(layer, DepthwiseConv2D) else layer.groups}
     if step.sides != NONE:
         options["padding"] = step.sides
@@ -274,8 +271,14 @@ def _convolution(step: _Step, x: Array) -> Array:
     return y
 
 
+def _held(step: _Step) -> tuple[Array, Array | None]:
+    if step.weights is None:
+        raise AssertionError(step.layer.name)  # a convolution always has some
+    return step.weights
+
+
 def _dense(step: _Step, x: Array) -> Array:
-    w, b = step.weights or ()
+    w, b = _held(step)
     shape, given = doors.dense("dense", x, w, b)
     y: Array = current_engine().correlate(given.x, given.w, given.b, given.window, 1, floor=step.floor)
     return y.reshape(*shape[:-1], given.w.shape[3])

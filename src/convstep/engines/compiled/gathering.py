@@ -101,7 +101,7 @@ def _gathering(
             int(direct),
             int(always),
             buffer_size,
-        ),  # fmt: skip
+        ),
         kernel("products.collect", size, tile.width),
         groups * panels,
         packed(shares, groups, panels, terms, filters),

@@ -119,7 +119,7 @@ def _sliding(
             block_p,
             int(direct),
             buffer_size,
-        ),  # fmt: skip
+        ),
         tables,
     )
 

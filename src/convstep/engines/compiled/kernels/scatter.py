@@ -1,5 +1,4 @@
-"""The gradient of images with few channels: each output's gradient is multiplied with all weights, and what comes of it is added where its
-window lies.
+"""The gradient of images with few channels: outputs' gradients times all weights, added up where the windows lie.
 
 One rule: a job owns rows of the images; windows that hang over its rows are computed by the neighbouring job too.
 """
@@ -65,7 +64,8 @@ def scatter(size, rows, vectors, lanes):
             for panel in range(panels):
                 for p in range(0, count, rows):
                     tile((
-                        dy + n * dy_image, table + 8 * p, 0, size, packed + panel * terms * line, 0, line, products + panel * line, places + 8 * p,
+                        dy + n * dy_image, table + 8 * p, 0, size, packed + panel * terms * line, 0, line,
+                        products + panel * line, places + 8 * p,
                         1, terms, 0, 0, vectors * lanes,
                     ))  # fmt: skip
 

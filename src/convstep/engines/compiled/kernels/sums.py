@@ -9,7 +9,7 @@ from convstep.engines.compiled.kernels.words import clear
 
 
 def add_pixels(size, lanes, wide):
-    """Make the kernel that forms partial sums: partial[share, c] = sum over the share's pixels of  x[pixel, c]
+    """Make the kernel that forms partial sums: partial[share, c] = sum over the share's pixels of  x[pixel, c].
 
     One job is a share. While it adds, it keeps `groups` sums of each channel: pixels that are `groups` apart share one. All of them
     together fill whole vectors.

@@ -17,7 +17,8 @@ from convstep.engines.compiled.kernels.words import FLOATS, I1, I32, I64
 class Product(NamedTuple):
     """What a tile works on: addresses and strides in bytes, all of them 64-bit integers.
 
-    C[c + c_rows[m] + n] = start + sum over o < outer, r < terms of  A[a + a_rows[m] + o * a_outer + r * a_term] * B[b + o * b_outer + r * b_term + n]
+    C[c + c_rows[m] + n] = start + sum over o < outer, r < terms of
+        A[a + a_rows[m] + o * a_outer + r * a_term] * B[b + o * b_outer + r * b_term + n]
 
     A term of B is read as wide as the tile, whatever `columns` is.
     """
@@ -101,8 +102,7 @@ class _Emitter:
         found[nothing] = dict.fromkeys(self.cells, self._constant(0.0))
         builder.branch(begun)
         builder.position_at_end(held)
-        for block, rows in self._loaded(c_rows, full, begun).items():
-            found[block] = rows
+        found.update(self._loaded(c_rows, full, begun))
         builder.position_at_end(row)
         for block, rows in self._loaded([start], full, begun).items():
             found[block] = {(m, n): rows[0, n] for m, n in self.cells}

@@ -1,7 +1,7 @@
 """Winograd's F(4x4, 3x3): sixteen outputs of a 3 x 3 filter from 36 products instead of 144, for every pair of channels.
 
-Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A, with 6 x 6 tiles d of the image and the 3 x 3 filter g; the products of all tiles and channels are 36 matrix
-products on the register tile. Lavin and Gray 2015, Fast algorithms for convolutional neural networks, section 4.3.
+Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A, with 6 x 6 tiles d of the image and the 3 x 3 filter g; the products of all tiles and channels are 36
+matrix products on the register tile. Lavin and Gray 2015, Fast algorithms for convolutional neural networks, section 4.3.
 """
 
 from convstep.engines.compiled.kernels.compiling import inner
@@ -25,11 +25,15 @@ OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -
 
 
 def transposed(matrix):
+    """Return the transpose of a matrix."""
     return tuple(zip(*matrix, strict=True))
 
 
 def filters(size, vectors, lanes):
-    """Make the kernel that transforms packed filters: (panels, 9, terms, width) -> (panels, 36, terms, width), cells apart. One job is a panel."""
+    """Make the kernel that transforms packed filters: (panels, 9, terms, width) -> (panels, 36, terms, width), cells apart.
+
+    One job is a panel.
+    """
     transform = make_filter_transform(size, vectors, lanes)
 
     def filters(packed, to, terms, job, worker):
