@@ -15,6 +15,7 @@ from convstep.engines.compiled.walks import Line, Shape, block_of, contiguous, r
 
 PACKED = 16 << 10  # bytes of a block of gradients, which stays in the first-level cache
 UNPACKED = 256  # bytes from pixel to pixel up to which gradients are read where they lie
+COPIED = 2 << 20  # bytes of the pixels that a block reaches over
 SHARES, PARTIAL = 8, 8 << 20  # parts of a long sum, and bytes that they may take
 
 
@@ -61,6 +62,8 @@ def _gathering(
     if direct and single_pixels(walk, size, (x_shape, x_strides), (dy_shape, dy_strides)):
         images, out_h, out_w, shape = 1, 1, images * out_h * out_w, (1, images * out_h * out_w)
     block_h, block_w = block_of(out_h, out_w, max(PACKED // (tile.width * size), 16), 1)
+    while block_h * block_w > 1 and reach_of(down, block_h) * reach_of(across, block_w) * channels * size > COPIED:
+        block_h, block_w = (-(-block_h // 2), block_w) if block_h > 1 else (1, -(-block_w // 2))
     blocks = images * -(-out_h // block_h) * -(-out_w // block_w)
     whole = groups * panels * terms * tile.width * size
     shares = max(min(-(-SHARES // groups), blocks, PARTIAL // whole), 1)

@@ -22,6 +22,7 @@ from convstep.engines.numpy import ENGINE as NUMPY
 from convstep.geometry import Window2d
 
 FEW = 16  # most channels of images for which windows may be added up
+PHASES = 64  # most phases of strides that filters slide in
 LOST = 1.25  # measured: how much longer filters slide than their products alone take
 
 
@@ -33,6 +34,8 @@ def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int
         y = depthwise(x, w, b, window)
         return activate("relu", y, 0.0, y) if floor else y
     y = empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
+    if not y.size:
+        return y
     walk = forward(window.height), (forward(window.width),)
     _slide_rows(x, w, None if b is None else np.ascontiguousarray(b), walk, straight(w, groups), y, floor=floor, exact=exact)
     return y
@@ -45,14 +48,17 @@ def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int, *, exact:
     if w.shape[2] == 1 < groups:
         return depthwise_to_x(dy, w, window, groups)
     shape = (dy.shape[0], window.height.size, window.width.size, w.shape[2] * groups)
-    rows, columns = backward(window.height), backward(window.width)
-    filled = all(line.taps for line in (*rows, *columns))
     dx = empty(shape, dy.dtype)
-    if not filled:
-        dx.fill(0)
-    filters = exchanged(w, groups)
-    if _better_added_up(window, columns, filters, dx) and scatter(dy, w, window, dx):
+    if not dx.size:
         return dx
+    filters = exchanged(w, groups)
+    if _better_added_up(window, filters, dx) and scatter(dy, w, window, dx):
+        return dx
+    if window.height.stride * window.width.stride > PHASES:
+        return NUMPY.correlate_to_x(dy, w, window, groups)
+    rows, columns = backward(window.height), backward(window.width)
+    if not all(line.taps for line in (*rows, *columns)):
+        dx.fill(0)
     inside = all(line.stays_inside(size) for lines, size in zip((rows, columns), window.out, strict=True) for line in lines)
     if not inside and not all_finite(w):
         return NUMPY.correlate_to_x(dy, w, window, groups)  # zeros around dy are no products of the loops, and 0 * inf is not 0
@@ -62,10 +68,12 @@ def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int, *, exact:
     return dx
 
 
-def _better_added_up(window: Window2d, columns: tuple[Line, ...], filters: Filters, dx: Array) -> bool:
-    """Return whether adding windows up makes less work than sliding filters; for many channels it never does."""
-    if filters.groups > 1 or filters.columns > FEW:
-        return False
+def _better_added_up(window: Window2d, filters: Filters, dx: Array) -> bool:
+    """Return whether adding windows up makes less work than sliding filters: for few channels it may, for many phases it does."""
+    many = window.height.stride * window.width.stride > PHASES
+    if filters.groups > 1 or many or filters.columns > FEW:
+        return filters.groups == 1 and many
+    columns = backward(window.width)
     pixels = math.prod(dx.shape[1:3]) / window.height.stride
     sliding = bands.work_of_sliding(columns, filters, dx.itemsize, dx.strides) * window.height.kernel * filters.terms * pixels / 2
     return work_of_scattering(window, filters.columns, filters.terms, dx.itemsize) < LOST * sliding
@@ -79,6 +87,9 @@ def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact:
         return depthwise_to_w(dy, x, window)
     dw = empty((*window.kernel, x.shape[3] // groups, dy.shape[3]), x.dtype)
     walk = forward(window.height), forward(window.width)
+    if not dy.size:
+        dw.fill(0)
+        return dw
     if exact or not winograd.gather(dy, x, walk, groups, dw):
         gather(dy, x, walk, groups, dw)
     return dw

@@ -30,8 +30,8 @@ from convstep.files import atomic_write
 
 # As Numba calls its functions: (where the result goes, where an error goes, arguments, job, worker) -> status
 ENTRY = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-MAGIC = b"convstep kernel 1\n"
-Code: TypeAlias = tuple[str, bytes]  # a symbol, and the object code that defines it
+MAGIC = b"convstep kernel 2\n"
+Code: TypeAlias = tuple[str, bytes]  # how many numbers a function takes and its symbol, and the object code that defines it
 
 
 class Kernel:
@@ -47,7 +47,12 @@ class Kernel:
 
     def __init__(self, name: str, variant: tuple[int, ...]) -> None:
         self.name, self.variant = name, variant
-        self._address = 0
+        self._address = self._count = 0
+
+    @property
+    def count(self) -> int:
+        """How many numbers it takes."""
+        return self._count if self._address or self._load() else 0
 
     @property
     def address(self) -> int:
@@ -68,7 +73,11 @@ class Kernel:
 
     def _load(self) -> int:
         with _loading:  # whoever waited here finds it loaded
-            self._address = self._address or _loaded(self._kept()) or _loaded(self._compiled())
+            for found in (self._kept, self._compiled):
+                code = None if self._address else found()
+                if code is not None:
+                    count, _, symbol = code[0].partition(" ")
+                    self._count, self._address = int(count), _loaded(symbol, code[1])
         return self._address
 
     def _kept(self) -> Code | None:
@@ -136,13 +145,10 @@ def host_features() -> frozenset[str]:
     return frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
 
 
-def _loaded(found: Code | None) -> int:
+def _loaded(symbol: str, code: bytes) -> int:
     """Return where in memory the function of this symbol lies from now on, 0 if there is none."""
-    if found is None:
-        return 0
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    symbol, code = found
     machine = llvm.Target.from_default_triple().create_target_machine()
     loader = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)  # of its own: names of functions repeat
     loader.add_object_file(llvm.ObjectFileRef.from_data(code))

@@ -37,6 +37,8 @@ class _Pool:
 
     def run(self, code: Kernel, jobs: int, workers: int, arguments: bytes) -> None:
         """Run a kernel's jobs 0, 1, ... on so many threads, and return when they are done."""
+        if len(arguments) != 8 * code.count:
+            raise AssertionError(f"{code.name} takes {code.count} numbers, not {len(arguments) // 8}")
         if workers > 1 and (self.sleeping or len(self.workers) < workers - 1):
             self._wake(workers)
         self.generation += 1

@@ -19,13 +19,16 @@ def inner(function: Callable[..., Any]) -> Any:
 
 
 def compiled(function: Callable[..., Any]) -> tuple[str, bytes]:
-    """Return the symbol and the object code of a kernel. One whose only argument is `task` gets the address of what it was handed."""
+    """Return how many numbers a kernel takes and its symbol, and its object code.
+
+    One whose only argument is `task` gets the address of what it was handed.
+    """
     names = list(inspect.signature(function).parameters)[:-2]
     entry = inner(_entry(inner(function), _given_address if names == ["task"] else _given_numbers(len(names))))
     entry.compile(ENTRY)
     result = entry.overloads[ENTRY]
     _, _, (code, _) = result.library.serialize_using_object_code()
-    return result.fndesc.llvm_func_name, code
+    return f"{len(names)} {result.fndesc.llvm_func_name}", code
 
 
 def _entry(function: Any, given: Any) -> Callable[..., None]:
