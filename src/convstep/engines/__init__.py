@@ -15,7 +15,7 @@ from convstep.extras import require
 from convstep.geometry import Window2d
 
 Ties = Literal["first", "all"]
-Function = Callable[[Array], Array]
+Program = Callable[..., list[Array] | None]
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,10 @@ class Engine:
         A multiple.
     softmax : (x) -> y
         exp(x) / sum(exp(x)) along the last axis.
-    record : (function, x) -> function
-        The same function of arrays like x, as fast as the engine can run it. It is made of kernels and views alone, and of weights that
-        stay as they are.
+    program : (function, arrays, frozen=...) -> program, or None
+        What an engine can do again without Python: the program is called with other arrays of the same shapes and returns the function's
+        results, in memory that the next call overwrites, or None where the function itself must be asked. The function is made of kernels
+        and views alone; `frozen` says that the weights it uses stay as they are.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Engine:
     plus: Callable[..., Array]
     times: Callable[[Array, float], Array]
     softmax: Callable[[Array], Array]
-    record: Callable[[Function, Array], Function]
+    program: Callable[..., Program] | None
 
 
 def _numpy(*, exact: bool) -> Engine:

@@ -77,6 +77,11 @@ class ActivationFunction:
         return dx
 
     @property
+    def on_kernels(self) -> bool:
+        """Whether engines' kernels do all of it, forwards and backwards."""
+        return self.name == "linear" or self._slope is not None
+
+    @property
     def _slope(self) -> float | None:
         """The slope below 0, of an activation that engines go back from its output; None for others."""
         if self.name == "leaky_relu":

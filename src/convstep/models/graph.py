@@ -6,6 +6,7 @@ One rule: a walk keeps its memory in a list of caches, one for each call of a la
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from convstep.checks import Array, refusal
 from convstep.layers import InputLayer, Layer, Symbol
 from convstep.layers.base import Shape
+from convstep.models.stretches import Chain
 
 Place: TypeAlias = int | str
 
@@ -139,6 +141,11 @@ class Graph:
         used = Counter(id(node.layer) for node in self.nodes)
         single = all(len(node.inputs) == 1 for node in self.nodes) and all(count == 1 for count in used.values())
         return single and len(self.inputs) == len(self.outputs) == 1 and all(count == 1 for count in self._readers.values())
+
+    @cached_property
+    def chain(self) -> Chain | None:
+        """The nodes as a chain, if they are one without models in it."""
+        return Chain(self.nodes) if self.is_chain() and not any(hasattr(node.layer, "noting") for node in self.nodes) else None
 
     # --- parts ---
 

@@ -239,9 +239,27 @@ class Model(Trainer):
         """Return the outputs as a flat list, and the memory of the walk."""
         return self._graph("forward").forward(arrays, training=training, rng=rng, remember=remember)
 
+    def train_walk(self, arrays: list[Array], rng: np.random.Generator) -> tuple[list[Array], list[Any]]:
+        """Return the outputs and the memory of a walk in training, both of which the next such walk may overwrite."""
+        chain = self._graph("forward").chain
+        if chain is None:
+            return self.walk(arrays, training=True, rng=rng)
+        y, caches = chain.forward(arrays[0], rng)
+        return [y], caches
+
+    def train_back(self, gradients: Sequence[Array | None], memory: list[Any]) -> list[tuple[Parameter, Array]]:
+        """Return the trainable parameters with their gradients after `train_walk`; its next call may overwrite them."""
+        chain = self._graph("backward").chain
+        if chain is None or gradients[0] is None:
+            return self.walk_back(gradients, memory)
+        return self._by_parameter(chain.backward(gradients[0], memory))
+
     def walk_back(self, gradients: Sequence[Array | None], memory: list[Any]) -> list[tuple[Parameter, Array]]:
         """Return the trainable parameters with their gradients, and use up the memory."""
         _, totals = self._graph("backward").backward(gradients, memory, to_inputs=False)
+        return self._by_parameter(totals)
+
+    def _by_parameter(self, totals: dict[int, dict[str, Array]]) -> list[tuple[Parameter, Array]]:
         paths = {f"{name}/{path}": value for name, layer in self._names().items() for path, value in totals.get(id(layer), {}).items()}
         summed: dict[int, Array] = {}
         for path, item in self.named_parameters().items():

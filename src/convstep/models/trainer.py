@@ -62,6 +62,14 @@ class Trainer(Layer):
         """Return the outputs as a flat list, and the memory of the walk, empty if nothing is to be remembered."""
         raise NotImplementedError
 
+    def train_walk(self, arrays: list[Array], rng: np.random.Generator) -> tuple[list[Array], list[Any]]:
+        """Return what `walk` returns in training, in memory that the next such walk may overwrite."""
+        return self.walk(arrays, training=True, rng=rng)
+
+    def train_back(self, gradients: Sequence[Array | None], memory: list[Any]) -> list[tuple[Parameter, Array]]:
+        """Return what `walk_back` returns after `train_walk`."""
+        return self.walk_back(gradients, memory)
+
     def walk_back(self, gradients: Sequence[Array | None], memory: list[Any]) -> list[tuple[Parameter, Array]]:
         """Return the trainable parameters with their gradients, and use up the memory."""
         raise NotImplementedError
@@ -335,11 +343,11 @@ class Trainer(Layer):
     def _train_step(self, op: str, objective: Objective, batch: Flat) -> None:
         x, y, sample_weight = batch
         arrays, truths, weights = self.accept(op, x), self._targets(op, "y", y), self._targets(op, "sample_weight", sample_weight)
-        outputs, memory = self.walk(arrays, training=True, rng=default_generator())
+        outputs, memory = self.train_walk(arrays, default_generator())
         loss, gradients = objective.losses_of(truths, outputs, weights, op=op)
         loss += self._regularization()
         noting = self.noting(memory)
-        pairs = self.walk_back(gradients, memory)
+        pairs = self.train_back(gradients, memory)
         self._commit(pairs, noting)
         objective.take_in(loss, truths, outputs, weights)
 

@@ -1,12 +1,13 @@
 """Pooling of whole batches, forward and backward: checked once, then the chosen engine's kernels."""
 
+import math
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from convstep.checks import Array, one_of, public
 from convstep.checks import operations as doors
-from convstep.engines import Ties, current_engine
+from convstep.engines import Engine, Ties, current_engine
 
 
 @public
@@ -115,7 +116,8 @@ def average_pool2d(
     """
     options = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
     given = doors.pooling("average_pool2d", x, pool_size, options)
-    return (current_engine().window_sum(given.x, given.window) / given.counts).astype(given.dtype, copy=False)
+    engine = current_engine()
+    return _shared(engine, engine.window_sum(given.x, given.window), given.counts).astype(given.dtype, copy=False)
 
 
 @public
@@ -149,4 +151,14 @@ def average_pool2d_backward(
     """
     options = {"strides": strides, "padding": padding, "ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
     dz, given = doors.pooling_gradient("average_pool2d_backward", dy, x, pool_size, options)
-    return current_engine().window_sum_to_x(dz / given.counts, given.window).astype(given.dtype, copy=False)
+    engine = current_engine()
+    return engine.window_sum_to_x(_shared(engine, dz, given.counts), given.window).astype(given.dtype, copy=False)
+
+
+def _shared(engine: Engine, sums: Array, counts: Array | None) -> Array:
+    """Divide by how many cells each window counts; where that is a power of 2 everywhere a product has the same bits, and is faster."""
+    count = None if counts is None or counts.ndim else float(counts)
+    if count is not None and math.frexp(count)[0] == 0.5:
+        return engine.times(sums, 1 / count)
+    shares: Array = sums / counts
+    return shares

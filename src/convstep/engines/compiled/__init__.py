@@ -8,7 +8,7 @@ from convstep.engines.compiled.elementwise import activate, activate_to_x
 from convstep.engines.compiled.linear import correlate, correlate_to_w, correlate_to_x
 from convstep.engines.compiled.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
 from convstep.engines.compiled.pooling import max_pool, max_pool_to_x, window_sum, window_sum_to_x
-from convstep.engines.compiled.program import record
+from convstep.engines.compiled.program import Program
 from convstep.engines.compiled.sums import pixel_sum
 from convstep.engines.compiled.updates import update
 from convstep.engines.numpy import ENGINE as NUMPY
@@ -36,7 +36,7 @@ EXACT = replace(
     plus=plus,
     times=times,
     softmax=softmax,
-    record=record,
+    program=Program,
 )
 ENGINE = replace(
     EXACT,

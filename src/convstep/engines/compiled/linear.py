@@ -14,6 +14,7 @@ from convstep.engines.compiled.depthwise import depthwise, depthwise_to_w, depth
 from convstep.engines.compiled.elementwise import activate
 from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
+from convstep.engines.compiled.recording import current
 from convstep.engines.compiled.scattering import scatter, work_of_scattering
 from convstep.engines.compiled.sliding import slide
 from convstep.engines.compiled.suiting import suits
@@ -110,7 +111,9 @@ def _slide_rows(
     down, phases = walk
     if not exact and len(phases) == 1 and winograd.slide(x, w, b, (down, phases[0]), filters, y, floor=floor):
         return
-    band = bands.band_for(phases, filters, y.itemsize, y.strides)
+    recording = current.get()
+    changing = recording is not None and not recording.frozen  # a band is made of weights, by NumPy
+    band = None if changing else bands.band_for(phases, filters, y.itemsize, y.strides)
     if band is None or not bands.slide_band(x, w, b, walk, filters, y, band, floor=floor):
         for across in phases:
             if across.taps:

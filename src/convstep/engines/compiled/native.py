@@ -24,7 +24,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from convstep.checks import Array
-from convstep.engines.compiled.recording import keep
+from convstep.engines.compiled.recording import current
 from convstep.errors import DataError
 from convstep.files import atomic_write
 
@@ -51,7 +51,7 @@ class Kernel:
 
     @property
     def count(self) -> int:
-        """How many numbers it takes."""
+        """How many numbers it takes; -1 where it takes a table."""
         return self._count if self._address or self._load() else 0
 
     @property
@@ -118,7 +118,9 @@ def packed(*numbers: int) -> bytes:
 
 def address_of(array: Array) -> int:
     """Return where an array's first number lies."""
-    keep(array)
+    recording = current.get()
+    if recording is not None:
+        recording.keep(array)
     return _pointer(id(array) + _HEAD).value or 0 if _direct() else int(array.__array_interface__["data"][0])
 
 

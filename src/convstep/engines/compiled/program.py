@@ -1,10 +1,7 @@
-"""Functions as programs: what their kernels did is written down once, and done again on other numbers in one call without Python.
-
-One rule: a program is only used where it gave the function's own bits on numbers that it was not written down with.
-"""
+"""Functions as programs: what their kernels did is written down once, and done again on other numbers in one call without Python."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,40 +11,29 @@ from convstep.engines.compiled.native import address_of
 from convstep.engines.compiled.recording import Recording, current
 from convstep.engines.compiled.threads import perform
 
-Function = Callable[[Array], Array]
 
+class Program:
+    """A recorded function of arrays; see `Engine`. Threads take turns: there is one memory."""
 
-def record(function: Function, x: Array) -> Function:
-    """Return the same function for arrays of the shape and type of x; see `Engine`."""
-    program = _Program(function, x)
-    rng = np.random.default_rng(0)
-    other = rng.standard_normal(x.shape).astype(x.dtype)
-    same = program.steps and np.array_equal(program(other), function(other), equal_nan=True)
-    return program if same else function
-
-
-class _Program:
-    """A recorded function. Threads take turns: there is one memory."""
-
-    def __init__(self, function: Function, x: Array) -> None:
-        self.function, self.given, self.turn = function, np.array(x, order="C"), threading.Lock()
-        self.recording = Recording()
-        token = current.set(self.recording)
+    def __init__(self, function: Callable[..., Sequence[Array]], given: Sequence[Array], *, frozen: bool) -> None:
+        self.given, self.turn = [np.array(item, order="C") for item in given], threading.Lock()
+        self.recording = recording = Recording(frozen)
+        token = current.set(recording)
         try:
             with memory_apart():
-                self.result = function(self.given)
+                self.results = list(function(*self.given))
         finally:
             current.reset(token)
-        self.steps = [(code, jobs, workers, np.frombuffer(arguments, np.int64)) for code, jobs, workers, arguments in self.recording.steps]
-        self.table = np.array([(*step[:3], address_of(step[3])) for step in self.steps], np.int64).reshape(-1, 4)
-        self.workers = max((step[2] for step in self.steps), default=1)
+        self.arguments = [np.frombuffer(step[3], np.int64) for step in recording.steps]
+        rows = [(*step[:3], address_of(numbers)) for step, numbers in zip(recording.steps, self.arguments, strict=True)]
+        self.table = np.array(rows, np.int64).reshape(-1, 4)
+        self.workers = max((step[2] for step in recording.steps), default=1)
 
-    def __call__(self, x: Array) -> Array:
-        with self.turn:
-            np.copyto(self.given, x)
-            for flag in self.recording.flags:
-                flag[0] = 0
-            perform(self.table, self.workers)
-            if not any(flag[0] for flag in self.recording.flags):
-                return self.result.copy()
-        return self.function(x)
+    def __call__(self, *given: Array) -> list[Array] | None:
+        """Return the function's results, which the next call overwrites; None where a short cut cannot be trusted."""
+        for place, item in zip(self.given, given, strict=True):
+            np.copyto(place, item)
+        for flag in self.recording.flags:
+            flag[0] = 0
+        perform(self.table, self.workers)
+        return None if any(flag[0] for flag in self.recording.flags) else self.results

@@ -29,12 +29,13 @@ def scatter(dy: Array, w: Array, window: Window2d, dx: Array) -> bool:
     if window.width.dilation > 1 or dy.strides[3] != dy.itemsize:
         return False
     plan = _scattering(window.height, window.width, threads(), dy.itemsize, dy.shape, dy.strides, channels)
-    # (p, q, c, k) -> (k; p, q·c), each row of q·c with zeros up to a whole vector
-    wide = np.zeros((filters, rows, plan.row), w.dtype)
-    wide[:, :, : columns * channels] = w.reshape(rows, columns * channels, filters).transpose(2, 0, 1)
+    filters_in_one = np.ascontiguousarray(w)
     with Buffers() as buffers:
-        panels = buffers.take(plan.packed)
-        run(plan.pack, plan.panels, packed(address_of(wide), panels) + plan.layout)
+        # (p, q, c, k) -> (k; p, q·c), each row of q·c with zeros up to a whole vector
+        wide, panels = buffers.take(filters * rows * plan.row * w.itemsize), buffers.take(plan.packed)
+        numbers = packed(address_of(filters_in_one), wide, rows, columns * channels, plan.row, filters)
+        run(kernel("scatter.widen", w.itemsize), filters, numbers)
+        run(plan.pack, plan.panels, packed(wide, panels) + plan.layout)
         run(plan.code, plan.jobs, packed(address_of(dy), panels, address_of(dx), buffers.take(plan.buffers)) + plan.numbers)
     return all_finite(dx)
 

@@ -12,7 +12,7 @@ import numpy as np
 from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
-from convstep.engines.compiled.recording import keep
+from convstep.engines.compiled.recording import current
 from convstep.engines.compiled.threads import run, threads
 from convstep.engines.compiled.tiles import tile_for
 from convstep.engines.compiled.walks import Filters, Line, Shape, block_of, reach_of, single_pixels
@@ -23,7 +23,9 @@ CACHED = 96 << 10  # bytes of a block of pixels, which stays in the second-level
 def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False) -> None:
     """Write to y what the filters make of x; with `floor` 0 where that is negative."""
     plan = _sliding(walk, filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
-    keep(plan.tables)
+    recording = current.get()
+    if recording is not None:
+        recording.kept.append(plan)
     place = walk[0].place * y.strides[1] + walk[1].place * y.strides[2]
     with Buffers() as buffers:
         panels = buffers.take(plan.packed, lasting=True)

@@ -37,7 +37,7 @@ class _Pool:
 
     def run(self, code: Kernel, jobs: int, workers: int, arguments: bytes) -> None:
         """Run a kernel's jobs 0, 1, ... on so many threads, and return when they are done."""
-        if len(arguments) != 8 * code.count:
+        if code.count >= 0 and len(arguments) != 8 * code.count:
             raise AssertionError(f"{code.name} takes {code.count} numbers, not {len(arguments) // 8}")
         if workers > 1 and (self.sleeping or len(self.workers) < workers - 1):
             self._wake(workers)
@@ -95,13 +95,13 @@ _closing = threading.Event()
 def run(code: Kernel, jobs: int, arguments: bytes, *, once: bool = False) -> None:
     """Run a kernel's jobs on the threads of this process: on no more than `threads` last said to the thread that asks.
 
-    A recording that is being made takes it down, unless it has to be done `once` only, because it depends on weights alone.
+    A recording that is being made takes it down; where weights stay as they are, what is made of weights alone is made `once`.
     """
     if jobs == 0:
         return
     workers = min(_said.count, _count or _available(), jobs)
     recording = current.get()
-    if recording is not None and not once:
+    if recording is not None and not (once and recording.frozen):
         recording.steps.append((code.address, jobs, workers, arguments))
     with _inside() as pool:
         pool.run(code, jobs, workers, arguments)

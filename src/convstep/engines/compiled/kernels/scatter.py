@@ -6,7 +6,7 @@ One rule: a job owns rows of the images; windows that hang over its rows are com
 from convstep.engines.compiled.kernels.compiling import inner
 from convstep.engines.compiled.kernels.tile import make_tile
 from convstep.engines.compiled.kernels.vectors import vectors as vectors_of
-from convstep.engines.compiled.kernels.words import clear, copy, store_int
+from convstep.engines.compiled.kernels.words import WORDS, clear, copy, store_int
 
 PIECE = 4  # lanes of the narrowest vector: a row of a window is padded to a multiple of it
 
@@ -91,3 +91,20 @@ def scatter(size, rows, vectors, lanes):
             clear(target + inside * pixel, (across - inside) * pixel)
 
     return scatter
+
+
+def widen(size):
+    """Make the kernel that lays filters out for `scatter`: (p, q·c, k) -> (k; p, q·c), each row of q·c up to a whole vector.
+
+    One job is a k.
+    """
+    load, store = WORDS[size]
+
+    def widen(w, wide, rows, cells, padded, filters, job, worker):
+        for p in range(rows):
+            to = wide + (job * rows + p) * padded * size
+            for r in range(cells):
+                store(to + r * size, load(w + ((p * cells + r) * filters + job) * size))
+            clear(to + cells * size, (padded - cells) * size)
+
+    return widen

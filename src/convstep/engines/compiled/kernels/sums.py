@@ -5,7 +5,7 @@ One rule: shares of the pixels do not depend on the number of threads. Many shor
 
 from convstep.engines.compiled.kernels.compiling import inner
 from convstep.engines.compiled.kernels.vectors import vectors
-from convstep.engines.compiled.kernels.words import clear
+from convstep.engines.compiled.kernels.words import WORDS, clear
 
 
 def add_pixels(size, lanes, wide):
@@ -59,3 +59,17 @@ def add_pixels(size, lanes, wide):
             add_run(sums, sums + group * channels * size, channels)
 
     return add_pixels
+
+
+def collect(size):
+    """Make the kernel that adds up the shares, one after the other: total[c] = sum over shares of  partial[share, c]."""
+    load, store = WORDS[size]
+
+    def collect(partial, total, channels, shares, room, job, worker):
+        for c in range(channels):
+            found = load(partial + c * size)
+            for share in range(1, shares):
+                found += load(partial + share * room + c * size)
+            store(total + c * size, found)
+
+    return collect

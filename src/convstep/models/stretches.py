@@ -1,0 +1,216 @@
+"""Stretches: layers one after the other that train as one program, with no Python between them.
+
+One rule: a stretch is only trusted after it gave, on the step after it was recorded, the very bits of its layers. What it returns lies in
+memory that its next step overwrites, so a step must be finished before the next one begins.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convstep.checks import Array
+from convstep.engines import Engine, current_engine
+from convstep.layers import (
+    Activation,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPooling2D,
+    ReLU,
+    Reshape,
+    Symbol,
+)
+from convstep.layers.activations import ActivationFunction
+
+LEAST = 2  # layers of a stretch
+KERNELS = (Activation, AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D, ReLU, Reshape)
+TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+Found = list[dict[str, Array]]  # the gradients of each layer's parameters by name
+
+
+class Chain:
+    """Layers one after the other, as they are trained.
+
+    Parameters
+    ----------
+    nodes : sequence of Symbol
+        The calls of the layers, in their order.
+    """
+
+    def __init__(self, nodes: Sequence[Symbol]) -> None:
+        self.layers = [node.layer for node in nodes]
+        self._pieces: list[tuple[int, Symbol | Stretch]] = []
+        recordable = [is_recordable(node.layer) and node.training is not False for node in nodes]
+        at = 0
+        while at < len(nodes):
+            end = next((i for i in range(at, len(nodes)) if not recordable[i]), len(nodes))
+            if end - at >= LEAST:
+                self._pieces.append((at, Stretch(self.layers[at:end])))
+                at = end
+            else:
+                self._pieces.append((at, nodes[at]))
+                at += 1
+
+    def forward(self, x: Array, rng: np.random.Generator | None) -> tuple[Array, list[Any]]:
+        """Return the output and the cache of each layer, which the next call may overwrite."""
+        first, caches = self._first_trained(), list[Any]()
+        for at, piece in self._pieces:
+            if isinstance(piece, Stretch):
+                x, found = piece.forward(x, to_x=at > first)
+                caches += found
+            else:
+                x, cache = piece.layer.forward(x, training=True if piece.training is None else piece.training, rng=rng)
+                caches.append(cache)
+        return x, caches
+
+    def backward(self, dy: Array, caches: list[Any]) -> dict[int, dict[str, Array]]:
+        """Return the gradients of the trained parameters by the id of each layer."""
+        first, totals = self._first_trained(), dict[int, dict[str, Array]]()
+        for at, piece in reversed(self._pieces):
+            if isinstance(piece, Stretch):
+                dx, found = piece.backward(dy, caches[at : at + len(piece.layers)])
+                totals |= {id(layer): gradients for layer, gradients in zip(piece.layers, found, strict=True)}
+            elif at > first:
+                dx, gradients = piece.layer.backward(dy, caches[at])
+                totals[id(piece.layer)] = dict(gradients)
+            else:
+                dx, totals[id(piece.layer)] = None, dict(piece.layer.gradients(dy, caches[at]))
+            if at <= first or dx is None:
+                break
+            dy = dx
+        return totals
+
+    def _first_trained(self) -> int:
+        return next((i for i, layer in enumerate(self.layers) if layer.trainable_parameters), len(self.layers))
+
+
+class Stretch:
+    """Some layers of a chain, which engines do on kernels alone."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers, self.to_x = list(layers), True
+        self._key: Any = None
+        self._steps = 0  # since the key changed
+        self._there: Any = None
+        self._back: Any = None
+        self._performed = self._trusted = False
+
+    def forward(self, x: Array, *, to_x: bool) -> tuple[Array, list[Any]]:
+        """Return the output and each layer's cache; `backward` will return the gradient of x, if that is wanted."""
+        engine, self.to_x = current_engine(), to_x
+        key = self._key_of(x, engine)
+        if key != self._key:
+            self._key, self._steps, self._there, self._back, self._trusted = key, 0, None, None, True
+        self._steps += 1
+        self._performed = False
+        program = engine.program
+        if program is None or x.dtype not in TYPES or not x.size or not self._trusted or self._steps == 1:
+            return self._forward(x)
+        if self._steps == 2:
+            self._there = program(self._recorded_forward, [x], frozen=False)
+            return self._there.results[0], list(self._caches)
+        results = self._there(x)
+        if self._steps == 3:
+            y, caches = self._forward(x)
+            self._trusted = results is not None and _same([y], results)
+            return y, caches
+        if results is None:
+            return self._forward(x)
+        self._performed = True
+        return results[0], list(self._caches)
+
+    def backward(self, dy: Array, caches: list[Any]) -> tuple[Array | None, Found]:
+        """Return the gradient of the input, where it is wanted, and the gradients of each layer's parameters."""
+        program = current_engine().program
+        if self._steps == 2 and self._there is not None and program is not None:
+            self._back = program(self._recorded_backward, [dy], frozen=False)
+            return self._unpacked(self._back.results)
+        if self._back is None or not self._trusted or self._steps == 1:
+            return self._backward(dy, caches)
+        results = self._back(dy) if self._performed or self._steps == 3 else None
+        if self._steps == 3:
+            dx, found = self._backward(dy, caches)
+            self._trusted = results is not None and _same(self._packed(dx, found), results)
+            return dx, found
+        return self._backward(dy, caches) if results is None else self._unpacked(results)
+
+    # --- the layers themselves ---
+
+    def _forward(self, x: Array) -> tuple[Array, list[Any]]:
+        caches = []
+        for layer in self.layers:
+            x, cache = layer.forward(x, training=True)
+            caches.append(cache)
+        return x, caches
+
+    def _backward(self, dy: Array, caches: list[Any]) -> tuple[Array | None, Found]:
+        found: Found = []
+        first = 0 if self.to_x else next((i for i, layer in enumerate(self.layers) if layer.trainable_parameters), len(self.layers))
+        for i in range(len(self.layers) - 1, first - 1, -1):
+            layer = self.layers[i]
+            if i == first and not self.to_x:
+                found.append(dict(layer.gradients(dy, caches[i])))
+                continue
+            dy, gradients = layer.backward(dy, caches[i])
+            found.append(dict(gradients))
+        found += [{}] * first
+        return (dy if self.to_x else None), found[::-1]
+
+    # --- as programs ---
+
+    def _key_of(self, x: Array, engine: Engine) -> Any:
+        """Return what a recording depends on besides numbers: it knows where weights lie, not what they are."""
+        values = tuple(item.value for layer in self.layers for item in layer.parameters)
+        trained = tuple(layer.trainable for layer in self.layers)
+        return _Identity((x.shape, x.dtype, engine.name, engine.correlate, trained, self.to_x), values)
+
+    def _recorded_forward(self, x: Array) -> list[Array]:
+        y, self._caches = self._forward(x)
+        return [y]
+
+    def _recorded_backward(self, dy: Array) -> list[Array]:
+        dx, found = self._backward(dy, list(self._caches))
+        self._names = [list(gradients) for gradients in found]
+        return self._packed(dx, found)
+
+    def _packed(self, dx: Array | None, found: Found) -> list[Array]:
+        return [*([] if dx is None else [dx]), *(value for gradients in found for value in gradients.values())]
+
+    def _unpacked(self, results: Sequence[Array]) -> tuple[Array | None, Found]:
+        left = iter(results)
+        dx = next(left) if self.to_x else None
+        return dx, [{name: next(left) for name in names} for names in self._names]
+
+
+class _Identity:
+    """Something that is equal only to what has equal facts and the same arrays, which it holds."""
+
+    def __init__(self, facts: Any, arrays: tuple[Array, ...]) -> None:
+        self.facts, self.arrays = facts, arrays
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Identity) or self.facts != other.facts or len(self.arrays) != len(other.arrays):
+            return False
+        return all(one is two for one, two in zip(self.arrays, other.arrays, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def is_recordable(layer: Layer) -> bool:
+    """Return whether a layer trains on kernels and views alone, without drawing numbers."""
+    if type(layer) not in KERNELS:
+        return False
+    options: Any = layer
+    if isinstance(layer, AveragePooling2D):
+        size = options.pool_size[0] * options.pool_size[1]
+        return bool(options.padding == "valid" and size & (size - 1) == 0)  # shares that are products: see ops.pooling
+    function = getattr(options, "function", None) or getattr(options, "activation", None)
+    return function is None or (isinstance(function, ActivationFunction) and function.on_kernels)
+
+
+def _same(one: Sequence[Array], other: Sequence[Array]) -> bool:
+    """Return whether arrays have the same bits."""
+    return len(one) == len(other) and all(a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
