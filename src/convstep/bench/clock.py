@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 Call = Callable[[], Any]
 Key = TypeVar("Key", bound=Hashable)
 
-BLOCK = 0.002  # seconds: a shorter call is repeated until so much has passed
+BLOCK = 0.03  # seconds: a shorter call is repeated until so much has passed, as in a loop that trains or serves
 MOST = 200  # repetitions
 REST, QUIET, RESTS = 0.001, 0.2, 60  # seconds, processor seconds in each of them, and how many at most
 TAIL = 10  # a spread leaves out one in so many values at either end
