@@ -38,7 +38,9 @@ def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int
     if not y.size:
         return y
     walk = forward(window.height), (forward(window.width),)
-    _slide_rows(x, w, None if b is None else np.ascontiguousarray(b), walk, straight(w, groups), y, floor=floor, exact=exact)
+    bias, filters = None if b is None else np.ascontiguousarray(b), straight(w, groups)
+    if exact or not winograd.slide(x, w, bias, (walk[0], walk[1][0]), filters, y, floor=floor):
+        _slide_rows(x, w, bias, walk, filters, y, floor=floor)
     return y
 
 
@@ -60,12 +62,14 @@ def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int, *, exact:
     rows, columns = backward(window.height), backward(window.width)
     if not all(line.taps for line in (*rows, *columns)):
         dx.fill(0)
+    if not exact and len(rows) == len(columns) == 1 and winograd.slide(dy, w, None, (rows[0], columns[0]), filters, dx):
+        return dx
     inside = all(line.stays_inside(size) for lines, size in zip((rows, columns), window.out, strict=True) for line in lines)
     if not inside and not all_finite(w):
         return NUMPY.correlate_to_x(dy, w, window, groups)  # zeros around dy are no products of the loops, and 0 * inf is not 0
     for down in rows:
         if down.taps:
-            _slide_rows(dy, w, None, (down, columns), filters, dx, exact=exact)
+            _slide_rows(dy, w, None, (down, columns), filters, dx)
     return dx
 
 
@@ -97,20 +101,10 @@ def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact:
 
 
 def _slide_rows(
-    x: Array,
-    w: Array,
-    b: Array | None,
-    walk: tuple[Line, tuple[Line, ...]],
-    filters: Filters,
-    y: Array,
-    *,
-    floor: bool = False,
-    exact: bool,
+    x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array, *, floor: bool = False
 ) -> None:
-    """Write to rows of y what the filters make of x."""
+    """Write to rows of y what the filters make of x: in bands, or phase by phase."""
     down, phases = walk
-    if not exact and len(phases) == 1 and winograd.slide(x, w, b, (down, phases[0]), filters, y, floor=floor):
-        return
     recording = current.get()
     changing = recording is not None and not recording.frozen  # a band is made of weights, by NumPy
     band = None if changing else bands.band_for(phases, filters, y.itemsize, y.strides)

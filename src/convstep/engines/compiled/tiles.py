@@ -42,6 +42,7 @@ def tiles_for(size: int) -> tuple[Tile, ...]:
     return (Tile(6, 2, lanes), Tile(12, 1, lanes), *((Tile(12, 1, 4),) if lanes > 4 else ()))
 
 
+@cache
 def tile_for(columns: int, size: int) -> Tile:
     """Return the tile that makes the least work of so many columns; of equals the widest."""
     return min(tiles_for(size), key=lambda tile: work(columns, tile))

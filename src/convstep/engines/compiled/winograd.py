@@ -21,7 +21,8 @@ CACHED = 1 << 20  # bytes of the transformed pixels and products of a block of t
 LEAST = 48  # tiles of a block, for fewer would not repay the loading of filters
 SHARED = 2  # more blocks than this share their transformed filters
 APART = 64  # as in kernels.winograd
-TRANSFORM, FILTER = 22, 8  # measured: how many products the transform of one number of a pixel, of a filter takes the time of
+# Measured: how many products take as long as the transform of one number of a pixel, of a filter, of the gradient of one.
+TRANSFORM, FILTER, FILTER_GRADIENT = 22, 8, 45
 WORTH = 0.9
 GATHERED, PART, CHUNK = 64, 64, 16  # of a gradient: tiles of a block, filters of a job, channels of a job that adds up
 SHARES, PARTIAL = 4, 32 << 20  # parts of a gradient's long sum, and bytes that they may take
@@ -102,7 +103,7 @@ def _sliding(
     tile = tile_for(columns, 4)
     panels = -(-columns // tile.width)
     tiles = y_shape[0] * -(-down.count // OUT) * -(-across.count // OUT)
-    if not _worth(y_shape[0] * down.count * across.count, tiles, channels, columns):
+    if not _worth(y_shape[0] * down.count * across.count, tiles, channels, columns, FILTER):
         return None
     block_p = _panels_per_job(panels, columns, tile, tiles, workers)
     parts = -(-panels // block_p)
@@ -144,11 +145,11 @@ def _panels_per_job(panels: int, columns: int, tile: Tile, tiles: int, workers: 
     return block
 
 
-def _worth(outputs: int, tiles: int, channels: int, columns: int) -> bool:
+def _worth(outputs: int, tiles: int, channels: int, columns: int, filter_: int) -> bool:
     """Return whether fewer products outweigh the transforms; everything is counted in products of numbers."""
     direct = outputs * 9 * channels * columns
     products = max(tiles, 6) * CELLS * channels * columns
-    transforms = TRANSFORM * tiles * CELLS * (channels + columns) + FILTER * CELLS * channels * columns
+    transforms = TRANSFORM * tiles * CELLS * (channels + columns) + filter_ * CELLS * channels * columns
     return products + transforms < WORTH * direct
 
 
@@ -174,7 +175,7 @@ def _gathering(
     tile = tile_for(columns, 4)
     panels = -(-columns // tile.width)
     tiles = x_shape[0] * -(-down.count // OUT) * -(-across.count // OUT)
-    if not _worth(x_shape[0] * down.count * across.count, tiles, channels, columns):
+    if not _worth(x_shape[0] * down.count * across.count, tiles, channels, columns, FILTER_GRADIENT):
         return None
     block_p = min(panels, -(-PART // tile.width))
     parts = -(-panels // block_p)

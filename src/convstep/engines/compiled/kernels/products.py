@@ -7,12 +7,12 @@ zeros stand there for the padding, as they do in the loops.
 from convstep.engines.compiled.kernels.compiling import inner
 from convstep.engines.compiled.kernels.runs import RUNS
 from convstep.engines.compiled.kernels.tile import make_tile
-from convstep.engines.compiled.kernels.words import WORDS, clear, copy, load_int, store_int
+from convstep.engines.compiled.kernels.words import NUMBERS, WORDS, clear, copy, load_int, store_int
 
 
 def pack(size, width):
     """Make the kernel that lays weights out as panels: (taps, terms, columns) -> (panels, taps, terms, width), zeros where columns end."""
-    load, store = WORDS[size]
+    (load, store), zero = WORDS[size], NUMBERS[size](0)
 
     def pack(source, to, tap_offsets, taps, terms, term_stride, columns, column_stride, panels, group_stride, job, worker):
         group, panel = job // panels, job % panels
@@ -22,15 +22,19 @@ def pack(size, width):
         source += group * group_stride + first * column_stride
         for tap in range(taps):
             place = source + load_int(tap_offsets + 8 * tap)
-            if column_stride == size and count == width:
+            if count == width and column_stride == size:
                 for r in range(terms):
                     copy(to + r * width * size, place + r * term_stride, width * size)
-            else:
-                if count < width:
-                    clear(to, terms * width * size)
-                for n in range(count):
-                    for r in range(terms):
+            elif count == width:
+                for r in range(terms):
+                    for n in range(width):
                         store(to + (r * width + n) * size, load(place + r * term_stride + n * column_stride))
+            else:
+                for r in range(terms):
+                    for n in range(count):
+                        store(to + (r * width + n) * size, load(place + r * term_stride + n * column_stride))
+                    for n in range(count, width):
+                        store(to + (r * width + n) * size, zero)
             to += terms * width * size
 
     return pack
@@ -153,8 +157,11 @@ def correlate_to_w(size, rows, vectors, lanes):
         dy_row, dy_pixel, dy_filter = strides
         for i in range(shape[0]):
             for j in range(shape[1]):
-                for k in range(count):
-                    store(to + k * size, load(dy + i * dy_row + j * dy_pixel + k * dy_filter))
+                if count == width and dy_filter == size:
+                    copy(to, dy + i * dy_row + j * dy_pixel, line)
+                else:
+                    for k in range(count):
+                        store(to + k * size, load(dy + i * dy_row + j * dy_pixel + k * dy_filter))
                 to += line
 
     def correlate_to_w(
