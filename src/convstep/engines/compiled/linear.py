@@ -52,25 +52,28 @@ def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int, *, exact:
         return depthwise_to_x(dy, w, window, groups)
     shape = (dy.shape[0], window.height.size, window.width.size, w.shape[2] * groups)
     dx = empty(shape, dy.dtype)
-    if not dx.size:
-        return dx
+    if dx.size and not _write_to_x(dy, w, window, groups, dx, exact=exact):
+        return NUMPY.correlate_to_x(dy, w, window, groups)
+    return dx
+
+
+def _write_to_x(dy: Array, w: Array, window: Window2d, groups: int, dx: Array, *, exact: bool) -> bool:
+    """Write the gradient of the images to dx; return False, with anything in dx, where that is not for kernels."""
     filters = exchanged(w, groups)
     if _better_added_up(window, filters, dx) and scatter(dy, w, window, dx):
-        return dx
+        return True
     if window.height.stride * window.width.stride > PHASES:
-        return NUMPY.correlate_to_x(dy, w, window, groups)
+        return False
     rows, columns = backward(window.height), backward(window.width)
-    if not all(line.taps for line in (*rows, *columns)):
-        dx.fill(0)
-    if not exact and len(rows) == len(columns) == 1 and winograd.slide(dy, w, None, (rows[0], columns[0]), filters, dx):
-        return dx
     inside = all(line.stays_inside(size) for lines, size in zip((rows, columns), window.out, strict=True) for line in lines)
     if not inside and not all_finite(w):
-        return NUMPY.correlate_to_x(dy, w, window, groups)  # zeros around dy are no products of the loops, and 0 * inf is not 0
+        return False  # zeros around dy are no products of the loops, and 0 * inf is not 0
+    if not all(line.taps for line in (*rows, *columns)):
+        dx.fill(0)
     for down in rows:
         if down.taps:
-            _slide_rows(dy, w, None, (down, columns), filters, dx)
-    return dx
+            _slide_rows(dy, w, None, (down, columns), filters, dx, exact=exact)
+    return True
 
 
 def _better_added_up(window: Window2d, filters: Filters, dx: Array) -> bool:

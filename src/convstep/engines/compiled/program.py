@@ -1,6 +1,5 @@
 """Functions as programs: what their kernels did is written down once, and done again on other numbers in one call without Python."""
 
-import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,14 +8,14 @@ from convstep.checks import Array
 from convstep.engines.compiled.buffers import memory_apart
 from convstep.engines.compiled.native import address_of
 from convstep.engines.compiled.recording import Recording, current
-from convstep.engines.compiled.threads import perform
+from convstep.engines.compiled.threads import perform, threads
 
 
 class Program:
-    """A recorded function of arrays; see `Engine`. Threads take turns: there is one memory."""
+    """A recorded function of arrays; see `Engine`. There is one memory, so threads must take turns."""
 
     def __init__(self, function: Callable[..., Sequence[Array]], given: Sequence[Array], *, frozen: bool) -> None:
-        self.given, self.turn = [np.array(item, order="C") for item in given], threading.Lock()
+        self.given = [np.array(item, order="C") for item in given]
         self.recording = recording = Recording(frozen)
         token = current.set(recording)
         try:
@@ -27,7 +26,7 @@ class Program:
         self.arguments = [np.frombuffer(step[3], np.int64) for step in recording.steps]
         rows = [(*step[:3], address_of(numbers)) for step, numbers in zip(recording.steps, self.arguments, strict=True)]
         self.table = np.array(rows, np.int64).reshape(-1, 4)
-        self.workers = max((step[2] for step in recording.steps), default=1)
+        self.workers = self.table[:, 2].copy()  # of each step: as many as its buffers are laid out for
 
     def __call__(self, *given: Array) -> list[Array] | None:
         """Return the function's results, which the next call overwrites; None where a short cut cannot be trusted."""
@@ -35,5 +34,6 @@ class Program:
             np.copyto(place, item)
         for flag in self.recording.flags:
             flag[0] = 0
-        perform(self.table, self.workers)
+        np.minimum(self.workers, threads(), out=self.table[:, 2])
+        perform(self.table, int(self.table[:, 2].max(initial=1)))
         return None if any(flag[0] for flag in self.recording.flags) else self.results

@@ -50,9 +50,7 @@ def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters:
 def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array) -> bool:
     """Write the gradient of the filters to dw; return False, with anything in dw, where that is not for this algorithm."""
     channels, columns = dw.shape[2:]
-    if not (
-        _simple(walk, x, channels, columns) and groups == 1 and dy.strides[3] == x.itemsize and columns % tile_for(columns, 4).lanes == 0
-    ):
+    if groups > 1 or dy.strides[3] != x.itemsize or not _simple(walk, x, channels, columns):
         return False
     plan = _gathering(walk, threads(), x.shape, x.strides, dy.shape, dy.strides)
     if plan is None:
@@ -60,7 +58,7 @@ def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array)
     with Buffers() as buffers:
         partial, scratch = buffers.take(plan.partial), buffers.take(plan.buffers)
         run(plan.code, plan.jobs, packed(address_of(x), address_of(dy), partial, scratch) + plan.numbers)
-        run(plan.collect, plan.parts, packed(partial, address_of(dw)) + plan.sums)
+        run(plan.collect, plan.parts, packed(partial, address_of(dw), scratch) + plan.sums)
     return all_finite(dw)
 
 
@@ -182,7 +180,7 @@ def _gathering(
     cell = 4 * channels * tile.width + APART
     block = min(tiles, GATHERED)
     shares = max(min(-(-SHARES // parts), -(-tiles // block), PARTIAL // (panels * CELLS * cell)), 1)
-    block_size = block * (4 * channels + APART + 4 * block_p * tile.width) + 2 * APART
+    block_size = block * (4 * channels + APART + 4 * block_p * tile.width) + 2 * APART + 4 * tile.lanes
     buffer_size = 8 * (CELLS + 2 * (channels + tile.rows)) + 4 * max(channels, block_p * tile.width) + CELLS * block_size
     buffer_size = -(-buffer_size // 64) * 64
     jobs, chunks = shares * parts, -(-channels // CHUNK)

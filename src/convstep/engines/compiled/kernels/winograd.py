@@ -8,7 +8,7 @@ from convstep.engines.compiled.kernels.compiling import inner
 from convstep.engines.compiled.kernels.tile import make_tile
 from convstep.engines.compiled.kernels.transform import make_last_transform, make_transform
 from convstep.engines.compiled.kernels.vectors import vectors as vectors_of
-from convstep.engines.compiled.kernels.words import WORDS, clear, store_int
+from convstep.engines.compiled.kernels.words import WORDS, clear, copy, load_int, store_int
 
 OUT, IN, CELLS = 4, 6, 36  # a tile's outputs and inputs along one axis, and its products
 APART = 64  # bytes between cells: a power of 2 apart they would all want the same set of the cache
@@ -171,6 +171,7 @@ def correlate_to_w(size, rows, vectors, lanes):
     tile = make_tile(rows, vectors, lanes, size)
     to_products = make_transform(INPUT, lanes, size, reads="table", writes="stride")
     from_outputs = make_transform(transposed(OUTPUT), lanes, size, reads="table", writes="stride")
+    from_part = make_transform(transposed(OUTPUT), lanes, size, reads="stride", writes="stride")
     inputs, outputs = make_square(IN), make_square(OUT)
     width = vectors * lanes
     line = width * size
@@ -191,7 +192,9 @@ def correlate_to_w(size, rows, vectors, lanes):
         v = zeros + max(channels * size, (end - begin) * line)
         v_row, u_cell = channels * size + APART, channels * line + APART
         v_cell, d_cell = block * v_row + APART, block * (end - begin) * line + APART
-        d = v + CELLS * v_cell
+        part_of = v + CELLS * v_cell
+        d = part_of + OUT * OUT * lanes * size
+        clear(part_of, OUT * OUT * lanes * size)
         clear(zeros, max(channels * size, (end - begin) * line))
         for c in range(channels + rows):  # the last tile repeats the last channel
             store_int(rows_of_v + 8 * c, min(c, channels - 1) * size)
@@ -211,7 +214,13 @@ def correlate_to_w(size, rows, vectors, lanes):
                     to_products(at, table, v + t * v_row + at, v_cell)
                 outputs(table, dy + n * dy_image + begin * line, dy_row, dy_pixel, (i0, j0), (out_h, out_w), zeros)
                 for k in range(0, columns, lanes):
-                    from_outputs(k * size, table, d + (k // width * count + t) * line + k % width * size, d_cell)
+                    target = d + (k // width * count + t) * line + k % width * size
+                    if columns - k < lanes:  # the last vector is not full: it is filled up with zeros, somewhere else
+                        for g in range(OUT * OUT):
+                            copy(part_of + g * lanes * size, load_int(table + 8 * g) + k * size, (columns - k) * size)
+                        from_part(part_of, lanes * size, target, d_cell)
+                    else:
+                        from_outputs(k * size, table, target, d_cell)
 
             # 2. For each of the 36 cells (C; tiles) · (tiles; K) -> (C; K), added to what the blocks before gave.
             for cell in range(CELLS):
@@ -238,10 +247,11 @@ def collect(size, vectors, lanes):
     width = vectors * lanes
     line = width * size
 
-    def collect(partial, to, shares, panels, channels, filters, chunk, job, worker):
+    def collect(partial, to, buffers, shares, panels, channels, filters, chunk, job, worker):
         chunks = -(-channels // chunk)
         panel, first = job // chunks, job % chunks * chunk
         cell = channels * line + APART
+        part_of = buffers + worker * 9 * lanes * size
         for c in range(first, min(first + chunk, channels)):
             for k in range(0, min(filters - panel * width, width), lanes):
                 source = partial + panel * CELLS * cell + c * line + k * size
@@ -249,6 +259,12 @@ def collect(size, vectors, lanes):
                     other = source + share * panels * CELLS * cell
                     for g in range(CELLS):
                         store(source + g * cell, plus(load(source + g * cell), load(other + g * cell)))
-                transform(source, cell, to + (c * filters + panel * width + k) * size, channels * filters * size)
+                target, left = to + (c * filters + panel * width + k) * size, filters - panel * width - k
+                if left < lanes:
+                    transform(source, cell, part_of, lanes * size)
+                    for g in range(9):
+                        copy(target + g * channels * filters * size, part_of + g * lanes * size, left * size)
+                else:
+                    transform(source, cell, target, channels * filters * size)
 
     return collect
