@@ -23,7 +23,11 @@ def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array)
     """Write the gradient of the filters to dw."""
     plan = _gathering(walk, groups, x.itemsize, threads(), x.shape, x.strides, dy.shape, dy.strides)
     with Buffers() as buffers:
-        partial, scratch = buffers.take(plan.partial), buffers.take(plan.buffers)
+        scratch = buffers.take(plan.buffers)
+        if plan.parts == 0:
+            run(plan.code, plan.jobs, packed(address_of(x), address_of(dy), address_of(dw), scratch) + plan.numbers)
+            return
+        partial = buffers.take(plan.partial)
         run(plan.code, plan.jobs, packed(address_of(x), address_of(dy), partial, scratch) + plan.numbers)
         run(plan.collect, plan.parts, packed(partial, address_of(dw)) + plan.sums)
 
@@ -65,47 +69,34 @@ def _gathering(
     while block_h * block_w > 1 and reach_of(down, block_h) * reach_of(across, block_w) * channels * size > COPIED:
         block_h, block_w = (-(-block_h // 2), block_w) if block_h > 1 else (1, -(-block_w // 2))
     blocks = images * -(-out_h // block_h) * -(-out_w // block_w)
-    whole = groups * panels * terms * tile.width * size
-    shares = max(min(-(-SHARES // groups), blocks, PARTIAL // whole), 1)
-    block_p = max(1, panels * groups * shares // SHARES) if shares * groups < SHARES else panels
+    area = -(-reach_of(down, block_h) * reach_of(across, block_w) * channels * size // 64) * 64
+    together = 1 if blocks > images else max(min(PACKED // (block_h * block_w * tile.width * size), COPIED // area, blocks), 1)
+    group = panels * terms * tile.width * size
+    shares, parts = _shares(groups, panels, blocks, groups * group, images * out_h * out_w * channels * groups * size)
+    block_p = -(-panels // parts)
+    whole, filter_row = shares == 1, groups * filters * size  # whole: the one share writes to dw itself
+    to = (0, filters * size, tile.width * size, filter_row) if whole else (groups * group, group, group // panels, tile.width * size)
     always = not contiguous(dy_shape, dy_strides, size) or dy_strides[2] > UNPACKED
-    area = 0 if direct else reach_of(down, block_h) * reach_of(across, block_w) * channels * size
     rows = -(-terms // tile.rows) * tile.rows
-    buffer_size = -(-(16 * rows + block_h * block_w * tile.width * size + area) // 64) * 64
+    buffer_size = 16 * rows + 8 * together + together * (block_h * block_w * tile.width * size + (0 if direct else area))
+    buffer_size = -(-buffer_size // 64) * 64
     jobs = shares * groups * -(-panels // block_p)
     return _Gathering(
-        kernel("products.correlate_to_w", size, tile.rows, tile.vectors, tile.lanes),
-        jobs,
-        shares * whole,
-        min(workers, jobs) * buffer_size,
+        kernel("products.correlate_to_w", size, tile.rows, tile.vectors, tile.lanes), jobs,
+        shares * groups * group, min(workers, jobs) * buffer_size,
         packed(
-            *x_strides,
-            *shape,
-            channels,
-            down.first,
-            across.first,
-            down.step,
-            across.step,
-            down.tap,
-            across.tap,
-            len(down.taps),
-            len(across.taps),
-            *dy_strides,
-            images,
-            out_h,
-            out_w,
-            filters,
-            groups,
-            panels,
-            block_h,
-            block_w,
-            block_p,
-            shares,
-            int(direct),
-            int(always),
-            buffer_size,
+            *x_strides, *shape, channels, down.first, across.first, down.step, across.step, down.tap, across.tap,
+            len(down.taps), len(across.taps), *dy_strides, images, out_h, out_w, filters, *to, int(whole),
+            groups, panels, block_h, block_w, block_p, together, shares, int(direct), int(always), area, buffer_size,
         ),
-        kernel("products.collect", size, tile.width),
-        groups * panels,
-        packed(shares, groups, panels, terms, filters),
-    )
+        kernel("products.collect", size, tile.width), 0 if whole else groups * panels, packed(shares, groups, panels, terms, filters),
+    )  # fmt: skip
+
+
+def _shares(groups: int, panels: int, blocks: int, gradient: int, images: int) -> tuple[int, int]:
+    """Return into how many shares of the blocks and parts of the filters the sums fall, whichever moves less memory; sizes in bytes."""
+    shares = max(min(-(-SHARES // groups), blocks, PARTIAL // gradient), 1)
+    parts = min(-(-SHARES // groups), panels)
+    if 2 * shares * gradient > parts * images and parts >= min(4, SHARES // groups):
+        return 1, parts
+    return shares, max(min(-(-SHARES // (groups * shares)), panels), 1)

@@ -65,6 +65,8 @@ def _write_to_x(dy: Array, w: Array, window: Window2d, groups: int, dx: Array, *
     if window.height.stride * window.width.stride > PHASES:
         return False
     rows, columns = backward(window.height), backward(window.width)
+    if not exact and len(rows) == len(columns) == 1 and winograd.slide(dy, w, None, (rows[0], columns[0]), filters, dx):
+        return True
     inside = all(line.stays_inside(size) for lines, size in zip((rows, columns), window.out, strict=True) for line in lines)
     if not inside and not all_finite(w):
         return False  # zeros around dy are no products of the loops, and 0 * inf is not 0
@@ -72,7 +74,7 @@ def _write_to_x(dy: Array, w: Array, window: Window2d, groups: int, dx: Array, *
         dx.fill(0)
     for down in rows:
         if down.taps:
-            _slide_rows(dy, w, None, (down, columns), filters, dx, exact=exact)
+            _slide_rows(dy, w, None, (down, columns), filters, dx)
     return True
 
 

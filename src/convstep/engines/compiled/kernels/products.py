@@ -165,38 +165,45 @@ def correlate_to_w(size, rows, vectors, lanes):
                 to += line
 
     def correlate_to_w(
-        x, dy, partial, buffers, x_image, x_row, x_pixel, x_channel, height, across, channels,
+        x, dy, to, buffers, x_image, x_row, x_pixel, x_channel, height, across, channels,
         top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w,
         dy_image, dy_row, dy_pixel, dy_filter, images, out_h, out_w, filters,
-        groups, panels, block_h, block_w, block_p, shares, direct, always, buffer_size, job, worker,
+        to_share, to_group, to_panel, to_row, cut,
+        groups, panels, block_h, block_w, block_p, together, shares, direct, always, area, buffer_size, job, worker,
     ):  # fmt: skip
         downs, rights, parts = -(-out_h // block_h), -(-out_w // block_w), -(-panels // block_p)
         part, job = job % parts, job // parts
         group, share = job % groups, job // groups
-        blocks = images * downs * rights
         terms = kernel_h * kernel_w * channels
         tiles = -(-terms // rows)
         table = buffers + worker * buffer_size
         places = table + tiles * rows * 8
-        packed = places + tiles * rows * 8
-        copied = packed + block_h * block_w * line
+        origins = places + tiles * rows * 8
+        packed = origins + together * 8
+        copied = packed + together * block_h * block_w * line
+        end = dy + images * dy_image
         for r in range(tiles * rows):
-            store_int(places + r * 8, min(r, terms - 1) * line)
-        first = share * blocks // shares
-        for block in range(first, (share + 1) * blocks // shares):
-            n, i0, j0 = block // (downs * rights), block // rights % downs * block_h, block % rights * block_w
-            rows_here, columns_here = min(block_h, out_h - i0), min(block_w, out_w - j0)
+            store_int(places + r * 8, min(r, terms - 1) * to_row)
+        blocks = images * downs * rights
+        first, last = share * blocks // shares, (share + 1) * blocks // shares
+        for begin in range(first, last, together):
+            here = min(together, last - begin)
 
-            # 1. The pixels lie in the image itself, or in a copy of what the block's windows reach.
-            a = x + n * x_image + group * channels * x_channel
-            corner = top + i0 * step_h, left + j0 * step_w
-            if direct:
-                row, pixel = x_row, x_pixel
-                a += corner[0] * row + corner[1] * pixel
-            else:
-                reach = (rows_here - 1) * step_h + (kernel_h - 1) * tap_h + 1, (columns_here - 1) * step_w + (kernel_w - 1) * tap_w + 1
-                fill(copied, a, (x_row, x_pixel, x_channel), (height, across, channels), corner, reach)
-                a, row, pixel = copied, reach[1] * channels * size, channels * size
+            # 1. The pixels lie in the images themselves, or in copies of what the blocks' windows reach.
+            rows_here, columns_here, row, pixel = 0, 0, x_row, x_pixel
+            for s in range(here):
+                block = begin + s
+                n, i0, j0 = block // (downs * rights), block // rights % downs * block_h, block % rights * block_w
+                rows_here, columns_here = min(block_h, out_h - i0), min(block_w, out_w - j0)
+                a = x + n * x_image + group * channels * x_channel
+                corner = top + i0 * step_h, left + j0 * step_w
+                if direct:
+                    a += corner[0] * row + corner[1] * pixel
+                else:
+                    reach = (rows_here - 1) * step_h + (kernel_h - 1) * tap_h + 1, (columns_here - 1) * step_w + (kernel_w - 1) * tap_w + 1
+                    fill(copied + s * area, a, (x_row, x_pixel, x_channel), (height, across, channels), corner, reach)
+                    a, row, pixel = copied + s * area, reach[1] * channels * size, channels * size
+                store_int(origins + 8 * s, a)
 
             # 2. A table of where, for each weight, the first number that it met lies.
             at = table
@@ -210,22 +217,27 @@ def correlate_to_w(size, rows, vectors, lanes):
 
             # 3. (p·q·c; i, j) · (i, j; k) -> (p·q·c; k), added to what the blocks before gave. Outputs are packed where a tile would read
             # behind the last one, or where their filters do not lie side by side.
-            end = dy + images * dy_image
             for panel in range(part * block_p, min((part + 1) * block_p, panels)):
-                b = dy + n * dy_image + i0 * dy_row + j0 * dy_pixel + (group * filters + panel * width) * dy_filter
-                b_row, b_pixel = dy_row, dy_pixel
                 count = min(filters - panel * width, width)
+                of_panel = dy + (group * filters + panel * width) * dy_filter
+                c = to + share * to_share + group * to_group + panel * to_panel
+                n, i0, j0 = begin // (downs * rights), begin // rights % downs * block_h, begin % rights * block_w
+                b, b_row, b_pixel = of_panel + n * dy_image + i0 * dy_row + j0 * dy_pixel, dy_row, dy_pixel
                 behind = b + (rows_here - 1) * dy_row + (columns_here - 1) * dy_pixel + line > end
-                if always or behind:
-                    pack_outputs(packed, b, (dy_row, dy_pixel, dy_filter), count, (rows_here, columns_here))
+                if always or behind or together > 1:
+                    for s in range(here):
+                        source = b + s * dy_image  # several blocks are whole images
+                        pack_outputs(
+                            packed + s * block_h * block_w * line, source, (dy_row, dy_pixel, dy_filter), count, (rows_here, columns_here)
+                        )
                     b, b_row, b_pixel = packed, columns_here * line, line
-                c = partial + ((share * groups + group) * panels + panel) * terms * line
                 for t in range(tiles):
-                    tile((
-                        a, table + t * rows * 8, step_h * row, step_w * pixel,
-                        b, b_row, b_pixel, c, places + t * rows * 8,
-                        rows_here, columns_here, 0 if block == first else 1, 0, width,
-                    ))  # fmt: skip
+                    for s in range(here):
+                        tile((
+                            load_int(origins + 8 * s), table + t * rows * 8, step_h * row, step_w * pixel,
+                            b + s * block_h * block_w * line, b_row, b_pixel, c, places + t * rows * 8,
+                            rows_here, columns_here, 0 if begin + s == first else 1, 0, count if cut else width,
+                        ))  # fmt: skip
 
     return correlate_to_w
 
