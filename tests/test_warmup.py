@@ -25,6 +25,24 @@ model.compile("adam", "sparse_categorical_crossentropy")
 print(model.train_on_batch(np.zeros((64, 28, 28, 1), np.float32), np.zeros(64, int)))
 """
 
+AFTERWARDS = """
+import numpy as np
+from convstep import Predictor, use_engine
+from convstep.engines.compiled.native import kernel
+from convstep.models import lenet5, resnet
+from convstep.runs.warming import warm_up
+list(warm_up())
+known = kernel.cache_info().currsize
+use_engine("compiled")
+for model in (lenet5(), resnet()):
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = np.zeros((16, *model.input_shape[1:]), np.float32)
+    for _ in range(4):
+        model.train_on_batch(x, np.zeros(16, int))
+    Predictor(model)(x[:1])
+print(known, kernel.cache_info().currsize - known)
+"""
+
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")])}
@@ -42,6 +60,15 @@ def test_every_network_is_told_and_then_nothing_is_left_to_compile() -> None:
     trained = run(TRAIN)
     assert (trained.returncode, trained.stderr) == (0, "")
     assert float(trained.stdout) > 0
+
+
+def test_training_and_predicting_ask_for_no_kernel_that_was_not_warmed_up() -> None:
+    pytest.importorskip("numba", reason="Numba is not installed (extra fast)")
+    done = run(AFTERWARDS)
+    assert done.returncode == 0, done.stderr
+    known, new = map(int, done.stdout.split())
+    assert known > 30
+    assert new == 0
 
 
 def test_without_numba_one_sentence_says_how_to_install_it() -> None:

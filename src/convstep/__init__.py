@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from convstep.engines import set_threads, use_engine
     from convstep.errors import ArgumentTypeError, ConvStepError, DataError, OutOfMemoryError, ShapeError
     from convstep.layers import Input, Layer
-    from convstep.models import Model, Sequential, load_model
+    from convstep.models import Model, Predictor, Sequential, load_model
     from convstep.steps import (
         conv_backward,
         conv_forward,
@@ -52,6 +52,7 @@ __all__ = [
     "Layer",
     "Model",
     "OutOfMemoryError",
+    "Predictor",
     "Sequential",
     "ShapeError",
     "__version__",
@@ -90,7 +91,7 @@ _HOMES = {
     "engines": ("set_threads", "use_engine"),
     "errors": ("ArgumentTypeError", "ConvStepError", "DataError", "OutOfMemoryError", "ShapeError"),
     "layers": ("Input", "Layer"),
-    "models": ("Model", "Sequential", "load_model"),
+    "models": ("Model", "Predictor", "Sequential", "load_model"),
     "steps": (
         "conv_backward",
         "conv_forward",

@@ -9,9 +9,9 @@ def add_warmup(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the parser of the command."""
     parser = commands.add_parser(
         "warmup",
-        help="compile what the ready-made networks need",
-        description="Trains each ready-made network for a step and lets it predict, which compiles every kernel that it needs for float32, "
-        'once for this processor (extra "fast"). What is compiled is kept on disk.',
+        help="compile what the ready-made networks need, before they need it",
+        description="Trains each ready-made network for a step and lets it predict, which compiles the kernels that it needs for float32: "
+        'about a second for each, once for this processor (extra "fast"). They are kept on disk, in NUMBA_CACHE_DIR where that is set.',
         allow_abbrev=False,
     )
     parser.set_defaults(command=warmup, parser=parser)

@@ -2,11 +2,13 @@
 
 from convstep.models.model import Model
 from convstep.models.networks import happy_house, lenet5, resnet, signs, signs_tf1, vgg
+from convstep.models.predictor import Predictor
 from convstep.models.saving import load_model, save_model
 from convstep.models.sequential import Sequential
 
 __all__ = [
     "Model",
+    "Predictor",
     "Sequential",
     "clone_model",
     "happy_house",

@@ -8,6 +8,7 @@ import numpy as np
 
 from convstep.engines import use_engine
 from convstep.extras import require
+from convstep.models import Predictor
 from convstep.runs.networks import NETWORKS
 
 __all__ = ["kept_in", "warm_up"]
@@ -46,3 +47,4 @@ def _use(name: str) -> None:
     model.compile("adam", "binary_crossentropy" if classes == 1 else "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.train_on_batch(x, y)
     model.predict_on_batch(x)
+    Predictor(model)(x)  # as a program, which training runs as too
