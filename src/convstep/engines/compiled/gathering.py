@@ -9,7 +9,7 @@ from functools import lru_cache
 from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
-from convstep.engines.compiled.threads import run, threads
+from convstep.engines.compiled.threads import Task, run, run_all, threads
 from convstep.engines.compiled.tiles import tile_for
 from convstep.engines.compiled.walks import Line, Shape, block_of, contiguous, reach_of, single_pixels
 
@@ -28,8 +28,8 @@ def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array)
             run(plan.code, plan.jobs, packed(address_of(x), address_of(dy), address_of(dw), scratch) + plan.numbers)
             return
         partial = buffers.take(plan.partial)
-        run(plan.code, plan.jobs, packed(address_of(x), address_of(dy), partial, scratch) + plan.numbers)
-        run(plan.collect, plan.parts, packed(partial, address_of(dw)) + plan.sums)
+        partly = Task(plan.code, plan.jobs, packed(address_of(x), address_of(dy), partial, scratch) + plan.numbers)
+        run_all(partly, Task(plan.collect, plan.parts, packed(partial, address_of(dw)) + plan.sums))
 
 
 @dataclass(frozen=True)

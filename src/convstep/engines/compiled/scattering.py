@@ -10,9 +10,9 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
-from convstep.engines.compiled.finite import all_finite
+from convstep.engines.compiled.finite import looking_for_infinite
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
-from convstep.engines.compiled.threads import run, threads
+from convstep.engines.compiled.threads import Task, run_all, threads
 from convstep.engines.compiled.tiles import tile_for
 from convstep.engines.compiled.walks import Shape
 from convstep.geometry import Axis, Window2d
@@ -34,10 +34,12 @@ def scatter(dy: Array, w: Array, window: Window2d, dx: Array) -> bool:
         # (p, q, c, k) -> (k; p, q·c), each row of q·c with zeros up to a whole vector
         wide, panels = buffers.take(filters * rows * plan.row * w.itemsize), buffers.take(plan.packed)
         numbers = packed(address_of(filters_in_one), wide, rows, columns * channels, plan.row, filters)
-        run(kernel("scatter.widen", w.itemsize), filters, numbers)
-        run(plan.pack, plan.panels, packed(wide, panels) + plan.layout)
-        run(plan.code, plan.jobs, packed(address_of(dy), panels, address_of(dx), buffers.take(plan.buffers)) + plan.numbers)
-    return all_finite(dx)
+        widen = Task(kernel("scatter.widen", w.itemsize), filters, numbers)
+        pack = Task(plan.pack, plan.panels, packed(wide, panels) + plan.layout)
+        addresses = address_of(dy), panels, address_of(dx), buffers.take(plan.buffers)
+        found, find = looking_for_infinite(dx)
+        run_all(widen, pack, Task(plan.code, plan.jobs, packed(*addresses) + plan.numbers), find)
+    return not found[0]
 
 
 def work_of_scattering(window: Window2d, channels: int, filters: int, size: int) -> float:

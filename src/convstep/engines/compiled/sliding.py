@@ -13,7 +13,7 @@ from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
 from convstep.engines.compiled.recording import current
-from convstep.engines.compiled.threads import run, threads
+from convstep.engines.compiled.threads import Task, run_all, threads
 from convstep.engines.compiled.tiles import tile_for
 from convstep.engines.compiled.walks import Filters, Line, Shape, block_of, reach_of, single_pixels
 
@@ -29,9 +29,9 @@ def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters:
     place = walk[0].place * y.strides[1] + walk[1].place * y.strides[2]
     with Buffers() as buffers:
         panels = buffers.take(plan.packed, lasting=True)
-        run(plan.pack, plan.panels, packed(address_of(w), panels) + plan.layout, once=True)
+        pack = Task(plan.pack, plan.panels, packed(address_of(w), panels) + plan.layout, once=True)
         addresses = address_of(x), panels, 0 if b is None else address_of(b), address_of(y) + place, buffers.take(plan.buffers)
-        run(plan.code, plan.jobs, packed(*addresses) + plan.numbers)
+        run_all(pack, Task(plan.code, plan.jobs, packed(*addresses) + plan.numbers))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from convstep.checks import Array
 from convstep.engines.compiled.native import address_of, kernel, packed
 from convstep.engines.compiled.suiting import lanes_for, suits, widest
-from convstep.engines.compiled.threads import run
+from convstep.engines.compiled.threads import Task, run_all
 from convstep.engines.numpy import ENGINE as NUMPY
 
 SHARE = 1 << 14  # numbers of a share, at least
@@ -27,8 +27,8 @@ def pixel_sum(dy: Array) -> Array:
     partial = np.empty((shares, groups * channels), dy.dtype)
     numbers = packed(*dy.strides, height, width, channels, pixels, share, groups, partial.strides[0])
     code = kernel("sums.add_pixels", dy.itemsize, lanes_for(channels, dy.itemsize), widest(dy.itemsize))
-    run(code, shares, packed(address_of(dy), address_of(partial)) + numbers)
+    add = Task(code, shares, packed(address_of(dy), address_of(partial)) + numbers)
     total = np.empty(channels, dy.dtype)
     numbers = packed(address_of(partial), address_of(total), channels, shares, partial.strides[0])
-    run(kernel("sums.collect", dy.itemsize), 1, numbers)
+    run_all(add, Task(kernel("sums.collect", dy.itemsize), 1, numbers))
     return total

@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
-from convstep.engines.compiled.finite import all_finite, flag
+from convstep.engines.compiled.finite import flag, looking_for_infinite
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
 from convstep.engines.compiled.sliding import weights_layout
-from convstep.engines.compiled.threads import run, threads
+from convstep.engines.compiled.threads import Task, run_all, threads
 from convstep.engines.compiled.tiles import Tile, tile_for
 from convstep.engines.compiled.walks import Filters, Line, Shape
 
@@ -37,13 +37,13 @@ def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters:
         return False
     with Buffers() as buffers:
         given = buffers.take(plan.packed, lasting=True)
-        run(plan.pack, plan.panels, packed(address_of(w), given) + plan.layout, once=True)
+        tasks = [Task(plan.pack, plan.panels, packed(address_of(w), given) + plan.layout, once=True)]
         if plan.transformed:
             panels, given = given, buffers.take(plan.transformed, lasting=True)
-            run(plan.filters, plan.panels, packed(panels, given) + plan.terms, once=True)
+            tasks.append(Task(plan.filters, plan.panels, packed(panels, given) + plan.terms, once=True))
         bias, found = 0 if b is None else address_of(b), flag()
         addresses = address_of(x), given, bias, address_of(y), address_of(found), buffers.take(plan.buffers)
-        run(plan.code, plan.jobs, packed(*addresses) + plan.numbers)
+        run_all(*tasks, Task(plan.code, plan.jobs, packed(*addresses) + plan.numbers))
     return not found[0]
 
 
@@ -57,9 +57,10 @@ def gather(dy: Array, x: Array, walk: tuple[Line, Line], groups: int, dw: Array)
         return False
     with Buffers() as buffers:
         partial, scratch = buffers.take(plan.partial), buffers.take(plan.buffers)
-        run(plan.code, plan.jobs, packed(address_of(x), address_of(dy), partial, scratch) + plan.numbers)
-        run(plan.collect, plan.parts, packed(partial, address_of(dw), scratch) + plan.sums)
-    return all_finite(dw)
+        partly = Task(plan.code, plan.jobs, packed(address_of(x), address_of(dy), partial, scratch) + plan.numbers)
+        found, find = looking_for_infinite(dw)
+        run_all(partly, Task(plan.collect, plan.parts, packed(partial, address_of(dw), scratch) + plan.sums), find)
+    return not found[0]
 
 
 def _simple(walk: tuple[Line, Line], x: Array, channels: int, columns: int) -> bool:

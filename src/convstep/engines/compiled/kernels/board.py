@@ -45,6 +45,21 @@ def conduct():
     return conduct
 
 
+def conduct_all():
+    """Make the kernel that runs several others, one after the other: rows of (code, jobs, workers, place of arguments) follow its own.
+
+    Places count bytes from its first argument.
+    """
+
+    def conduct_all(task, job, worker):
+        board, generation, count = load_int(task), load_int(task + 8), load_int(task + 16)
+        for step in range(count):
+            at = task + 24 + 32 * step
+            share_out(board, load_int(at), load_int(at + 8), load_int(at + 16), generation + step, task + load_int(at + 24))
+
+    return conduct_all
+
+
 def perform():
     """Make the kernel that runs a program: a table of (code, jobs, workers, address of arguments), one after the other."""
 
