@@ -24,6 +24,7 @@ from convstep.geometry import Window2d
 
 FEW = 16  # most channels of images for which windows may be added up
 PHASES = 64  # most phases of strides that filters slide in
+CALL = 60_000  # cycles that a call of kernels takes, however little they do
 LOST = 1.25  # measured: how much longer filters slide than their products alone take
 
 
@@ -83,10 +84,11 @@ def _better_added_up(window: Window2d, filters: Filters, dx: Array) -> bool:
     many = window.height.stride * window.width.stride > PHASES
     if filters.groups > 1 or many or filters.columns > FEW:
         return filters.groups == 1 and many
-    columns = backward(window.width)
-    pixels = math.prod(dx.shape[1:3]) / window.height.stride
-    sliding = bands.work_of_sliding(columns, filters, dx.itemsize, dx.strides) * window.height.kernel * filters.terms * pixels / 2
-    return work_of_scattering(window, filters.columns, filters.terms, dx.itemsize) < LOST * sliding
+    phases = backward(window.width)
+    pixels = math.prod(dx.shape[:3]) / window.height.stride
+    sliding = LOST * bands.work_of_sliding(phases, filters, dx.itemsize, dx.strides) * window.height.kernel * filters.terms * pixels / 2
+    adding = dx.shape[0] * work_of_scattering(window, filters.columns, filters.terms, dx.itemsize)
+    return adding + CALL < sliding + CALL * window.height.stride * len(phases)
 
 
 def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact: bool) -> Array:
