@@ -43,14 +43,15 @@ TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class Predictor:
-    """A frozen copy of a model, which predicts faster than the model itself.
+    """A frozen copy of a model, made for predictions: called with a batch, it returns the outputs.
 
-    On the compiled engine the network is one program for each shape of input: no Python runs between its layers.
+    Batch normalization is folded into the filters before it, and padding and activations into what they surround. On the compiled engine
+    the layers that are kernels alone are one program for each shape of batch: no Python runs between them.
 
     Parameters
     ----------
     model : Model
-        Built, with one input and one output. Its weights are copied.
+        Built, with one input and one output. Its weights are copied: whoever trains on makes another predictor.
 
     Raises
     ------
@@ -60,6 +61,22 @@ class Predictor:
     Notes
     -----
     Folding changes the order of a few roundings: results agree with `model.predict` within the precision of the type, not bit by bit.
+
+    The first batch of a shape takes several times as long as the next ones, since its program is recorded and tried. Programs are kept for
+    8 shapes, each with memory of its own for what lies between layers. Threads that share a predictor take turns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convstep
+    >>> model = convstep.models.lenet5()
+    >>> predict = convstep.Predictor(model)
+    >>> x = np.zeros((2, 28, 28, 1), np.float32)
+    >>> predict(x).shape
+    (2, 10)
+    >>> np.allclose(predict(x), model.predict(x, verbose=0))
+    True
+
     """
 
     def __init__(self, model: Any) -> None:
