@@ -30,8 +30,10 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help="layers, training, inference, memory, startup, epochs or ceiling (default: all)"
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help="how often each side works (default: 15)")
-    parser.add_argument("--threads", type=int, metavar="N", help="of each side (default: as many as processors)")
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="how often each side works; a third as often where it starts a process (default: 15)"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of each side (default: as many as processors)")
     parser.add_argument("--networks", nargs="+", metavar="NAME", help="lenet5, signs, happy_house, vgg or resnet18 (default: all)")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="measure N layers of random shapes too")
     parser.add_argument("--quick", action="store_true", help="measure next to nothing, to see whether everything works")

@@ -63,7 +63,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="small, lenet5, signs, signs_tf1, happy_house, vgg or resnet; or a Python file, which is run, with `model` or "
         "`build(input_shape, classes)` (default: what suits the data)",
     )
-    network.add_argument("--engine", metavar="NAME", help="what computes (default: numpy)")
+    network.add_argument("--engine", metavar="NAME", help='what computes: numpy, or compiled (extra "fast") (default: numpy)')
 
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=int, metavar="N", help="how often every image is seen (default: what suits the data)")
