@@ -240,12 +240,12 @@ class Model(Trainer):
         return self._graph("forward").forward(arrays, training=training, rng=rng, remember=remember)
 
     def train_walk(self, arrays: list[Array], rng: np.random.Generator) -> tuple[list[Array], list[Any]]:
-        """Return the outputs and the memory of a walk in training, both of which the next such walk may overwrite."""
+        """Return the outputs, and the memory of a walk in training, which the next such walk may overwrite."""
         chain = self._graph("forward").chain
         if chain is None:
             return self.walk(arrays, training=True, rng=rng)
         y, caches = chain.forward(arrays[0], rng)
-        return [y], caches
+        return [y.copy()], caches  # losses and metrics may keep what they are given
 
     def train_back(self, gradients: Sequence[Array | None], memory: list[Any]) -> list[tuple[Parameter, Array]]:
         """Return the trainable parameters with their gradients after `train_walk`; its next call may overwrite them."""

@@ -5,6 +5,7 @@ memory that its next step overwrites, so a step must be finished before the next
 """
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from convstep.layers.activations import ActivationFunction
 
 LEAST = 2  # layers of a stretch
 KERNELS = (Activation, AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D, ReLU, Reshape)
+PASSING = ("accepted", "built")  # what layers note of their calls
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 Found = list[dict[str, Array]]  # the gradients of each layer's parameters by name
 
@@ -93,49 +95,59 @@ class Stretch:
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers, self.to_x = list(layers), True
         self._key: Any = None
-        self._steps = 0  # since the key changed
+        self._begin(None)
+
+    def _begin(self, key: Any) -> None:
+        """Forget what was recorded under another key. The first step under a new one is taken without a recording."""
+        self._key, self._new, self._trusted, self._recorded = key, True, True, False
         self._there: Any = None
         self._back: Any = None
-        self._performed = self._trusted = False
+        self._proved: set[str] = set()  # which programs gave the bits of the layers
 
     def forward(self, x: Array, *, to_x: bool) -> tuple[Array, list[Any]]:
         """Return the output and each layer's cache; `backward` will return the gradient of x, if that is wanted."""
         engine, self.to_x = current_engine(), to_x
         key = self._key_of(x, engine)
         if key != self._key:
-            self._key, self._steps, self._there, self._back, self._trusted = key, 0, None, None, True
-        self._steps += 1
-        self._performed = False
-        program = engine.program
-        if program is None or x.dtype not in TYPES or not x.size or not self._trusted or self._steps == 1:
+            self._begin(key)
+        new, self._new, self._recorded = self._new, False, False
+        if new or not self._trusted or engine.program is None or x.dtype not in TYPES or not x.size:
             return self._forward(x)
-        if self._steps == 2:
-            self._there = program(self._recorded_forward, [x], frozen=False)
+        if self._there is None:
+            self._there = engine.program(self._recorded_forward, [x], frozen=False)
+            self._recorded = True
             return self._there.results[0], list(self._caches)
         results = self._there(x)
-        if self._steps == 3:
-            y, caches = self._forward(x)
-            self._trusted = results is not None and _same([y], results)
-            return y, caches
         if results is None:
             return self._forward(x)
-        self._performed = True
-        return results[0], list(self._caches)
+        self._recorded = True
+        if "there" in self._proved:
+            return results[0], list(self._caches)
+        y, caches = self._forward(x)
+        self._prove("there", [y], results)
+        return y, caches
 
     def backward(self, dy: Array, caches: list[Any]) -> tuple[Array | None, Found]:
         """Return the gradient of the input, where it is wanted, and the gradients of each layer's parameters."""
         program = current_engine().program
-        if self._steps == 2 and self._there is not None and program is not None:
+        if program is None or not (self._recorded and self._trusted):
+            return self._backward(dy, caches)
+        if self._back is None:
             self._back = program(self._recorded_backward, [dy], frozen=False)
             return self._unpacked(self._back.results)
-        if self._back is None or not self._trusted or self._steps == 1:
+        results = self._back(dy)
+        if results is None:
             return self._backward(dy, caches)
-        results = self._back(dy) if self._performed or self._steps == 3 else None
-        if self._steps == 3:
-            dx, found = self._backward(dy, caches)
-            self._trusted = results is not None and _same(self._packed(dx, found), results)
-            return dx, found
-        return self._backward(dy, caches) if results is None else self._unpacked(results)
+        if "back" in self._proved:
+            return self._unpacked(results)
+        dx, found = self._backward(dy, caches)
+        self._prove("back", self._packed(dx, found), results)
+        return dx, found
+
+    def _prove(self, which: str, wanted: Sequence[Array], results: Sequence[Array]) -> None:
+        """Trust a program from now on, or never again."""
+        self._trusted = _same(wanted, results)
+        self._proved.add(which)
 
     # --- the layers themselves ---
 
@@ -162,10 +174,11 @@ class Stretch:
     # --- as programs ---
 
     def _key_of(self, x: Array, engine: Engine) -> Any:
-        """Return what a recording depends on besides numbers: it knows where weights lie, not what they are."""
-        values = tuple(item.value for layer in self.layers for item in layer.parameters)
-        trained = tuple(layer.trainable for layer in self.layers)
-        return _Identity((x.shape, x.dtype, engine.name, engine.correlate, trained, self.to_x), values)
+        """Return what a recording depends on besides numbers: it knows where weights lie, not what they are, and layers as they were."""
+        parameters = [item for layer in self.layers for item in layer.parameters]
+        options = [value for layer in self.layers for name, value in vars(layer).items() if name not in PASSING]
+        facts = x.shape, x.dtype, engine.name, engine.correlate, self.to_x, [item.trainable for item in parameters]
+        return _Identity(facts, [*(item.value for item in parameters), *options])
 
     def _recorded_forward(self, x: Array) -> list[Array]:
         y, self._caches = self._forward(x)
@@ -186,15 +199,15 @@ class Stretch:
 
 
 class _Identity:
-    """Something that is equal only to what has equal facts and the same arrays, which it holds."""
+    """Something that is equal only to what has equal facts and the same things, which it holds."""
 
-    def __init__(self, facts: Any, arrays: tuple[Array, ...]) -> None:
-        self.facts, self.arrays = facts, arrays
+    def __init__(self, facts: Any, things: list[Any]) -> None:
+        self.facts, self.things = facts, things
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Identity) or self.facts != other.facts or len(self.arrays) != len(other.arrays):
+        if not isinstance(other, _Identity) or self.facts != other.facts or len(self.things) != len(other.things):
             return False
-        return all(one is two for one, two in zip(self.arrays, other.arrays, strict=True))
+        return all(map(is_, self.things, other.things))
 
     __hash__ = None  # type: ignore[assignment]
 

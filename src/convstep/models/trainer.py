@@ -63,7 +63,7 @@ class Trainer(Layer):
         raise NotImplementedError
 
     def train_walk(self, arrays: list[Array], rng: np.random.Generator) -> tuple[list[Array], list[Any]]:
-        """Return what `walk` returns in training, in memory that the next such walk may overwrite."""
+        """Return what `walk` returns in training; the next such walk may overwrite what this one remembers."""
         return self.walk(arrays, training=True, rng=rng)
 
     def train_back(self, gradients: Sequence[Array | None], memory: list[Any]) -> list[tuple[Parameter, Array]]:
