@@ -4,8 +4,8 @@ One rule: a walk keeps its memory in a list of caches, one for each call of a la
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -141,6 +141,20 @@ class Graph:
         used = Counter(id(node.layer) for node in self.nodes)
         single = all(len(node.inputs) == 1 for node in self.nodes) and all(count == 1 for count in used.values())
         return single and len(self.inputs) == len(self.outputs) == 1 and all(count == 1 for count in self._readers.values())
+
+    def with_layers(self, other: Callable[[Layer], Layer]) -> "Graph":
+        """Return the same graph of other layers: `other` is asked once for each of these."""
+        layers = {id(layer): other(layer) for layer in self.layers}
+        symbols = {call_key(symbol): symbol for symbol in self.inputs}
+
+        def moved(symbol: Symbol) -> Symbol:
+            call = symbols[call_key(symbol)]
+            return replace(symbol, layer=call.layer, inputs=call.inputs, whole=call) if isinstance(symbol, Part) else call
+
+        for node in self.described:
+            inputs = tuple(moved(symbol) for symbol in node.inputs)
+            symbols[call_key(node)] = replace(node, layer=layers[id(node.layer)], inputs=inputs)
+        return Graph(self.inputs, [moved(symbol) for symbol in self.outputs])
 
     @cached_property
     def chain(self) -> Chain | None:

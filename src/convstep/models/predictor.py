@@ -6,8 +6,9 @@ One rule: the weights are those of the moment at which it was made; whoever trai
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -30,10 +31,11 @@ from convstep.layers import (
     MaxPooling2D,
     ReLU,
     Reshape,
+    Symbol,
     ZeroPadding2D,
 )
 from convstep.layers.activations import ActivationFunction
-from convstep.models.graph import call_key
+from convstep.models.graph import Graph, call_key
 
 Sides: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 SHAPES = 8  # of inputs that programs are kept for
@@ -85,21 +87,22 @@ class Predictor:
             fact = f"the model must have one input and one output, not {len(graph.inputs)} and {len(graph.outputs)}"
             raise refusal("Predictor", fact, {"model": model.name}, kind=ArgumentTypeError)
         self._accept = model.accept
-        self._shape = tuple(graph.inputs[0].shape[1:])
+        self._shape, self._dtype = tuple(graph.inputs[0].shape[1:]), np.dtype(graph.inputs[0].layer.dtype)
         self._steps, self._result = _planned(graph)
         self._programs: dict[tuple[Any, ...], Callable[[Array], Array]] = {}
 
     def __call__(self, x: Any) -> Array:
-        """Return the outputs for a batch (m, ...)."""
-        fits = type(x) is np.ndarray and x.shape[1:] == self._shape and x.dtype == np.float32
+        """Return the outputs for a batch (m, ...), in memory that no later call touches."""
+        fits = type(x) is np.ndarray and x.shape[1:] == self._shape and x.dtype == self._dtype
         given = x if fits else self._accept("Predictor", x)[0]
         engine = current_engine()
         key = given.shape, given.dtype, engine.name, engine.correlate
-        if key not in self._programs:
-            if len(self._programs) == SHAPES:
+        program = self._programs.get(key)
+        if program is None:
+            if len(self._programs) >= SHAPES:
                 self._programs.clear()
-            self._programs[key] = self._program(given)
-        return self._programs[key](given)
+            self._programs[key] = program = self._program(given)
+        return program(given)
 
     def _program(self, x: Array) -> Callable[[Array], Array]:
         """Return the network as a function: the steps that are engines' kernels in one piece, those behind them one by one."""
@@ -109,7 +112,8 @@ class Predictor:
             return _followed(self._steps[:cut], {0: x}, 0)[cut]
 
         def rest(x: Array) -> Array:
-            return _followed(self._steps[cut:], {cut: x}, cut)[self._result]
+            y = _followed(self._steps[cut:], {cut: x}, cut)[self._result]
+            return y.copy() if np.may_share_memory(x, y) else y  # x is the caller's, or lies where the next call writes
 
         engine = current_engine()
         if cut == 0 or engine.program is None:
@@ -120,7 +124,7 @@ class Predictor:
             with turn:
                 results = program(x)
                 if results is not None:
-                    return rest(results[0].copy() if self._result == cut else results[0])
+                    return rest(results[0])
             return rest(first(x))
 
         other = np.random.default_rng(0).standard_normal(x.shape).astype(x.dtype)
@@ -147,6 +151,7 @@ class _Step:
     weights: tuple[Array, Array | None] | None = None  # filters and bias
     sides: Sides = NONE  # zeros around what it reads
     activation: str = ""
+    training: bool = False  # whether the layer was called to train, whatever the model does
 
     def __call__(self, *given: Array) -> Array:
         """Compute."""
@@ -189,10 +194,13 @@ def _planned(graph: Any) -> tuple[list[_Step], int]:
         reads = tuple(places[call_key(symbol)] for symbol in node.inputs)
         alone = len(reads) == 1 and readers[call_key(node.inputs[0])] == 1 and reads[0] > 0
         before = steps[reads[0] - 1] if alone else None
-        if isinstance(node.layer, Dropout):
+        if node.training:
+            steps.append(_Step(_frozen(node.layer), reads, own=False, training=True))
+            places[call_key(node)] = len(steps)
+        elif isinstance(node.layer, Dropout):
             places[call_key(node)] = reads[0]
             readers[call_key(node)] += readers[call_key(node.inputs[0])] - 1
-        elif before is not None and reads[0] == len(steps) and _folded(before, node.layer):
+        elif before is not None and reads[0] == len(steps) and _folded(before, node):
             places[call_key(node)] = reads[0]
         else:
             steps.append(_step(node.layer, reads))
@@ -205,12 +213,24 @@ def _planned(graph: Any) -> tuple[list[_Step], int]:
 def _step(layer: Any, reads: tuple[int, ...]) -> _Step:
     """Return a layer as a step of its own."""
     name = _activation(layer.activation) if hasattr(layer, "activation") and not isinstance(layer, Activation) else ""
-    own = type(layer) in _COMPUTE and name is not None and _suits(layer)
+    own = type(layer) in _COMPUTE and name is not None and layer.dtype in TYPES and _suits(layer)
     if not own:
-        return _Step(layer, reads, own=False)
+        return _Step(_frozen(layer), reads, own=False)
     if isinstance(layer, Activation | ReLU):
         return _Step(layer, reads, activation=_activation(layer.function) or "")
     return _Step(layer, reads, weights=_weights(layer), activation=name or "")
+
+
+def _frozen(layer: Layer) -> Layer:
+    """Return a copy of a layer with weights of its own, which does not know the model around it."""
+    alone: Any = copy(layer)
+    graph = getattr(alone, "graph", None)
+    if isinstance(graph, Graph):  # a model in this one
+        alone.graph = graph.with_layers(_frozen)
+        return cast("Layer", alone)
+    for name in ("input", "output"):
+        vars(alone).pop(name, None)
+    return cast("Layer", deepcopy(alone))
 
 
 def _suits(layer: Any) -> bool:
@@ -238,11 +258,12 @@ def _weights(layer: Any) -> tuple[Array, Array | None] | None:
     return kernel.copy(), layer.parameter("bias").copy() if layer.use_bias else None
 
 
-def _folded(before: _Step, layer: Any) -> bool:
+def _folded(before: _Step, node: Symbol) -> bool:
     """Make a layer part of the step that it follows, and return whether that could be done."""
+    layer: Any = node.layer
     if before.activation or not before.own:
         return False
-    if isinstance(layer, BatchNormalization) and before.weights is not None and layer.axis in {-1, before.weights[0].ndim - 1}:
+    if isinstance(layer, BatchNormalization) and before.weights is not None and layer.axis in {-1, len(node.shape) - 1}:
         before.weights = _normalized(*before.weights, layer)
         return True
     if isinstance(layer, Activation | ReLU) and type(before.layer) is not ZeroPadding2D:
@@ -285,7 +306,7 @@ def _narrow(padding: _Step, window: _Step) -> bool:
 
 def _as_it_is(step: _Step, *given: Array) -> Array:
     layer: Any = step.layer
-    y: Array = layer.forward(list(given) if layer.several else given[0], training=False)[0]
+    y: Array = layer.forward(list(given) if layer.several else given[0], training=step.training)[0]
     return y
 
 
