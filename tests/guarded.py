@@ -72,7 +72,8 @@ class Guarded:
     def __enter__(self) -> Self:
         return self
 
-    def take(self, size: int) -> int:
+    def take(self, size: int, *, lasting: bool = False) -> int:
+        del lasting  # nothing is recorded
         address, memory = guarded_address(size, self.edge)
         self.kept.append(memory)
         return address

@@ -223,7 +223,7 @@ def test_a_failed_allocation_is_an_error_in_words(monkeypatch: pytest.MonkeyPatc
     from convstep.engines.compiled import buffers
     from convstep.errors import OutOfMemoryError
 
-    def full(*_arguments: Any) -> int:
+    def full(*_arguments: Any, **_options: Any) -> int:
         raise MemoryError
 
     monkeypatch.setattr(buffers.Buffers, "take", full)

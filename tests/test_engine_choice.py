@@ -24,7 +24,7 @@ from convstep.testing import Case, assert_engine, cases
 
 FLOATS = ("float16", "float32", "float64")
 DEFAULT = "compiled" if find_spec("numba") else "numpy"
-KERNELS = tuple(field.name for field in fields(Engine) if field.name != "name")
+KERNELS = tuple(field.name for field in fields(Engine) if field.name not in {"name", "program"})
 
 
 @pytest.fixture(autouse=True)
@@ -41,9 +41,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     called: list[str] = []
 
     def recorded(name: str, kernel: str) -> Callable[..., Array]:
-        def call(*arguments: Any) -> Array:
+        def call(*arguments: Any, **options: Any) -> Array:
             called.append(f"{name} {kernel}")
-            result: Array = getattr(ENGINE, kernel)(*arguments)
+            result: Array = getattr(ENGINE, kernel)(*arguments, **options)
             return result
 
         return call
@@ -247,8 +247,8 @@ RUNS: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("dense_backward", lambda: ops.dense_backward(np.ones((3, 3)), FLAT, ROWS), ["correlate_to_x", "correlate_to_w", "pixel_sum"]),
     ("max_pool2d", lambda: ops.max_pool2d(X, 2), ["max_pool"]),
     ("max_pool2d_backward", lambda: ops.max_pool2d_backward(DA, X, 2), ["max_pool_to_x"]),
-    ("average_pool2d", lambda: ops.average_pool2d(X, 2), ["window_sum"]),
-    ("average_pool2d_backward", lambda: ops.average_pool2d_backward(DA, X, 2), ["window_sum_to_x"]),
+    ("average_pool2d", lambda: ops.average_pool2d(X, 2), ["window_sum", "times"]),
+    ("average_pool2d_backward", lambda: ops.average_pool2d_backward(DA, X, 2), ["times", "window_sum_to_x"]),
     ("conv_forward", lambda: fast.conv_forward(X, W, B, CONV), ["correlate"]),
     ("conv_backward", lambda: fast.conv_backward(DY, (X, W, B, CONV)), ["correlate_to_x", "correlate_to_w", "pixel_sum"]),
     ("pool_forward max", lambda: fast.pool_forward(X, POOL, "max"), ["max_pool"]),

@@ -650,7 +650,7 @@ def test_gradients_are_those_that_torch_printed() -> None:
     dx, dw, _ = ops.conv2d_backward(ramp(1, 3, 3, 2), ramp(1, 5, 4, 1), ramp(3, 2, 1, 2), strides=2, padding=1)
     np.testing.assert_array_equal(dx.ravel(), [-20, -17, -8, 10, -13, 49, 0, -18, 16, -13, -16, 14, -18, 2, -16, 12, 8, 2, 20, -15])
     np.testing.assert_array_equal(dw.ravel(), [-1, -7, 17, 13, 26, 17, 11, -17, 13, -26, -25, 37])
-    options = {"strides": 2, "padding": 1, "output_padding": 1}
+    options: dict[str, Any] = {"strides": 2, "padding": 1, "output_padding": 1}
     dx, dw, _ = ops.conv2d_transpose_backward(ramp(1, 3, 5, 1), ramp(1, 2, 3, 1), ramp(2, 2, 1, 1), **options)
     np.testing.assert_array_equal(dx.ravel(), [-25, -14, -5, -11, 0, 55])
     np.testing.assert_array_equal(dw.ravel(), [16, -24, -5, 1])
