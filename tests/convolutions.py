@@ -166,17 +166,18 @@ def tiles(monkeypatch: pytest.MonkeyPatch, *, features: frozenset[str], only: in
     """Choose register tiles as a machine with these features does, and of them this one alone."""
     from convstep.engines.compiled import tiles
 
-    _forget_plans()
+    forget_plans()
     with monkeypatch.context() as patch:
         patch.setattr(tiles, "host_features", lambda: features)
         if only is not None:
             tile = tiles.tiles_for(4)[only]
             patch.setattr(tiles, "tiles_for", lambda size: (tile,) if size == 4 else ())
         yield
-    _forget_plans()
+    forget_plans()
 
 
-def _forget_plans() -> None:
+def forget_plans() -> None:
+    """Let all plans be made anew."""
     for module in rooms():
         for value in vars(module).values():
             if hasattr(value, "cache_clear"):
