@@ -51,7 +51,7 @@ def test_an_exact_engine_has_programs_too() -> None:
 def test_a_recording_stays_for_as_long_as_nothing_but_numbers_changes() -> None:
     model = ready(plain)
     batches = Batches(model)
-    steps(model, batches, 3)
+    steps(model, batches, 4)
     (piece,) = stretches_of(model)
     programs = piece._there, piece._back
     for _ in range(4):

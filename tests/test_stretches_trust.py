@@ -33,9 +33,10 @@ class Interrupted(Exception):  # noqa: N818 - stands for KeyboardInterrupt
 
 PLACES = {  # where a step comes by, by how many there were before
     0: ["_key_of", "_forward", "_backward"],
-    1: ["_key_of", "_recorded_forward", "_recorded_backward", "_packed", "_unpacked"],
-    2: ["_key_of", "_forward", "_backward", "_packed", "_prove"],
-    3: ["_key_of", "_unpacked"],
+    1: ["_key_of", "_recorded_forward", "_backward"],
+    2: ["_key_of", "_recorded_forward", "_prove", "_recorded_backward", "_packed", "_unpacked"],
+    3: ["_key_of", "_recorded_backward", "_packed", "_prove", "_unpacked"],
+    4: ["_key_of", "_unpacked"],
 }
 
 

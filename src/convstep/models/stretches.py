@@ -69,17 +69,18 @@ class Chain:
         return x, caches
 
     def backward(self, dy: Array, caches: list[Any]) -> dict[int, dict[str, Array]]:
-        """Return the gradients of the trained parameters by the id of each layer."""
+        """Return the gradients of the trained parameters by the id of each layer, and use up the caches."""
         first, totals = self._first_trained(), dict[int, dict[str, Array]]()
         for at, piece in reversed(self._pieces):
             if isinstance(piece, Stretch):
-                dx, found = piece.backward(dy, caches[at : at + len(piece.layers)])
+                given, caches[at:] = caches[at:], []
+                dx, found = piece.backward(dy, given)
                 totals |= {id(layer): gradients for layer, gradients in zip(piece.layers, found, strict=True)}
             elif at > first:
-                dx, gradients = piece.layer.backward(dy, caches[at])
+                dx, gradients = piece.layer.backward(dy, caches.pop())
                 totals[id(piece.layer)] = dict(gradients)
             else:
-                dx, totals[id(piece.layer)] = None, dict(piece.layer.gradients(dy, caches[at]))
+                dx, totals[id(piece.layer)] = None, dict(piece.layer.gradients(dy, caches.pop()))
             if at <= first or dx is None:
                 break
             dy = dx
@@ -102,6 +103,7 @@ class Stretch:
         self._key, self._new, self._trusted, self._recorded = key, True, True, False
         self._there: Any = None
         self._back: Any = None
+        self._caches: list[Any] = []
         self._proved: set[str] = set()  # which programs gave the bits of the layers
 
     def forward(self, x: Array, *, to_x: bool) -> tuple[Array, list[Any]]:
@@ -115,38 +117,35 @@ class Stretch:
             return self._forward(x)
         if self._there is None:
             self._there = engine.program(self._recorded_forward, [x], frozen=False)
-            self._recorded = True
-            return self._there.results[0], list(self._caches)
-        results = self._there(x)
-        if results is None:
+        elif self._there(x) is None:
             return self._forward(x)
+        elif "there" not in self._proved:
+            found = [item.copy() for item in self._there.results]
+            self._there, self._caches = None, []  # their memory goes before there is more
+            self._there = engine.program(self._recorded_forward, [x], frozen=False)
+            self._prove("there", found, self._there.results)
         self._recorded = True
-        if "there" in self._proved:
-            return results[0], list(self._caches)
-        y, caches = self._forward(x)
-        self._prove("there", [y], results)
-        return y, caches
+        return self._there.results[0], list(self._caches)
 
     def backward(self, dy: Array, caches: list[Any]) -> tuple[Array | None, Found]:
         """Return the gradient of the input, where it is wanted, and the gradients of each layer's parameters."""
         program = current_engine().program
-        if program is None or not (self._recorded and self._trusted):
+        if program is None or not (self._recorded and self._trusted and "there" in self._proved):
             return self._backward(dy, caches)
         if self._back is None:
             self._back = program(self._recorded_backward, [dy], frozen=False)
-            return self._unpacked(self._back.results)
-        results = self._back(dy)
-        if results is None:
+        elif self._back(dy) is None:
             return self._backward(dy, caches)
-        if "back" in self._proved:
-            return self._unpacked(results)
-        dx, found = self._backward(dy, caches)
-        self._prove("back", self._packed(dx, found), results)
-        return dx, found
+        elif "back" not in self._proved:
+            found = [item.copy() for item in self._back.results]
+            self._back = None
+            self._back = program(self._recorded_backward, [dy], frozen=False)
+            self._prove("back", found, self._back.results)
+        return self._unpacked(self._back.results)
 
-    def _prove(self, which: str, wanted: Sequence[Array], results: Sequence[Array]) -> None:
-        """Trust a program from now on, or never again."""
-        self._trusted = _same(wanted, results)
+    def _prove(self, which: str, found: Sequence[Array], wanted: Sequence[Array]) -> None:
+        """Trust a program from now on, or never again: it must have found what the layers give, which were recorded once more."""
+        self._trusted = _same(found, wanted)
         self._proved.add(which)
 
     # --- the layers themselves ---

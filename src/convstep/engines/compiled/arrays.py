@@ -33,6 +33,11 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         return np.empty(shape, dtype)  # there is a little less to ask for; and its error names the array
 
 
+def release() -> None:
+    """Give memory that is kept, and that nobody uses, back to the system."""
+    _left.clear()
+
+
 class _Piece:
     """Memory that an array lies on; with the last reference to the array it ends, and leaves the memory to others."""
 

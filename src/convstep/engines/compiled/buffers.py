@@ -30,7 +30,7 @@ _arena = _Arena()
 def memory_apart() -> Iterator[None]:
     """Let this thread take its pieces in the block from memory that nobody uses after it."""
     before = _arena.pieces, _arena.used
-    _arena.pieces, _arena.used = [np.empty(1 << 20, np.uint8)], 0
+    _arena.pieces, _arena.used = [np.empty(before[0][-1].size, np.uint8)], 0
     try:
         yield
     finally:

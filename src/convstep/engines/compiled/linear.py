@@ -88,7 +88,7 @@ def _better_added_up(window: Window2d, filters: Filters, dx: Array) -> bool:
     pixels = math.prod(dx.shape[:3]) / window.height.stride
     sliding = LOST * bands.work_of_sliding(phases, filters, dx.itemsize, dx.strides) * window.height.kernel * filters.terms * pixels / 2
     adding = dx.shape[0] * work_of_scattering(window, filters.columns, filters.terms, dx.itemsize)
-    return adding + CALL < sliding + CALL * window.height.stride * len(phases)
+    return bool(adding + CALL < sliding + CALL * window.height.stride * len(phases))
 
 
 def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact: bool) -> Array:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from convstep.checks import Array
+from convstep.engines.compiled.arrays import release
 from convstep.engines.compiled.buffers import memory_apart
 from convstep.engines.compiled.native import address_of
 from convstep.engines.compiled.recording import Recording, current
@@ -15,6 +16,7 @@ class Program:
     """A recorded function of arrays; see `Engine`. There is one memory, so threads must take turns."""
 
     def __init__(self, function: Callable[..., Sequence[Array]], given: Sequence[Array], *, frozen: bool) -> None:
+        release()  # what calls before have left: most of them will not come again
         self.given = [np.array(item, order="C") for item in given]
         self.recording = recording = Recording(frozen)
         token = current.set(recording)

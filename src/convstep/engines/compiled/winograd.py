@@ -4,9 +4,9 @@ One rule: its numbers are not the loops' products, so it rounds more, and an inf
 `exact`. What it makes of numbers that are not finite is thrown away and computed directly.
 
 How much it rounds: no error is larger than 2 (n + 32) u times what the algorithm makes of numbers and matrices without signs; u is 2^-24,
-and n the channels that are added up, or for the gradient of filters the tiles: no number is rounded more often on its way. Much less happens:
-on random numbers the largest error of an array stays below 2 (n + 4) u times the array's largest sum of |x| |w|, with n the products of a
-sum. For exact sums the same holds entry by entry.
+and n the channels that are added up, or for the gradient of filters the tiles: no number is rounded more often on its way. Much less is
+what happens: on random numbers the largest error of an array stays below 2 (n + 4) u times the array's largest sum of |x| |w|, with n the
+products of a sum. For exact sums the same holds entry by entry.
 """
 
 from dataclasses import dataclass
