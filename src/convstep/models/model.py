@@ -12,10 +12,11 @@ import numpy as np
 from convstep.checks import Array, numbers, refusal
 from convstep.errors import ArgumentTypeError
 from convstep.layers import InputLayer, Layer, Parameter, Symbol
-from convstep.layers.base import Gradients, Shape, snake_case
+from convstep.layers.base import Gradients, Shape
 from convstep.models import saving
 from convstep.models.architecture import KINDS, Builder, graph_config
 from convstep.models.graph import Graph, Part
+from convstep.models.naming import number_layers
 from convstep.models.structure import Structure
 from convstep.models.summary import print_summary
 from convstep.models.trainer import Trainer
@@ -364,44 +365,6 @@ class Model(Trainer):
         if len(shape) != len(wanted) or any(None not in (a, b) and a != b for a, b in zip(shape, wanted, strict=True)):
             fact = f'the input "{symbol.layer.name}" must have the shape {wanted}, None for any length, not {shape}'
             raise refusal(op, fact, {"model": self.name, "input": shape})
-
-
-def number_layers(layers: Sequence[Layer]) -> None:
-    """Give layers that were not named by hand the first free names of their kinds: conv2d, conv2d_1, ...
-
-    A layer that another model has numbered already keeps its name, unless it is taken here.
-
-    Raises
-    ------
-    ShapeError
-        If two layers were given one name, or a name holds a slash.
-    """
-    different = list({id(layer): layer for layer in layers}.values())
-    taken: set[str] = set()
-    for layer in different:
-        if layer.named and layer.name in taken:
-            raise refusal("Model", f'two layers have the name "{layer.name}": names must be unique in a model', {"name": layer.name})
-        if layer.named and "/" in layer.name:
-            raise refusal("Model", f'the name "{layer.name}" holds a slash, which separates names in paths', {"name": layer.name})
-        taken |= {layer.name} if layer.named else set()
-    left = []
-    for layer in (item for item in different if not item.named):
-        if vars(layer).get("numbered") and layer.name not in taken:
-            taken.add(layer.name)
-        else:
-            left.append(layer)
-    for layer in left:
-        base, number = kind_name(layer), 0
-        while (f"{base}_{number}" if number else base) in taken:
-            number += 1
-        layer.name = f"{base}_{number}" if number else base
-        vars(layer)["numbered"] = True
-        taken.add(layer.name)
-
-
-def kind_name(layer: Layer) -> str:
-    """Return the name that a layer of this kind has before it is numbered."""
-    return layer.kind.lower() if isinstance(layer, Model) else snake_case(type(layer).__name__)
 
 
 KINDS |= {"Model": Model, "Functional": Model}

@@ -9,7 +9,8 @@ from convstep.checks import refusal
 from convstep.errors import ArgumentTypeError
 from convstep.layers import InputLayer, Layer, Symbol
 from convstep.models.architecture import KINDS, Builder, class_name
-from convstep.models.model import Model, number_layers
+from convstep.models.model import Model
+from convstep.models.naming import number_layers
 from convstep.models.structure import Structure
 from convstep.training.batches import Samples
 

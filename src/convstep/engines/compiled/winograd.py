@@ -2,11 +2,6 @@
 
 One rule: its numbers are not the loops' products, so it rounds more, and an infinity spreads over a tile; whoever needs neither chooses
 `exact`. What it makes of numbers that are not finite is thrown away and computed directly.
-
-How much it rounds: no error is larger than 2 (n + 32) u times what the algorithm makes of numbers and matrices without signs; u is 2^-24,
-and n the channels that are added up, or for the gradient of filters the tiles: no number is rounded more often on its way. Much less is
-what happens: on random numbers the largest error of an array stays below 2 (n + 4) u times the array's largest sum of |x| |w|, with n the
-products of a sum. For exact sums the same holds entry by entry.
 """
 
 from dataclasses import dataclass
@@ -34,7 +29,13 @@ SHARES, PARTIAL = 4, 32 << 20  # parts of a gradient's long sum, and bytes that 
 
 
 def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False) -> bool:
-    """Write to y what the filters make of x; return False, with anything in y, where that is not for this algorithm."""
+    """Write to y what the filters make of x; return False, with anything in y, where that is not for this algorithm.
+
+    No error is larger than 2 (n + 32) u times what the algorithm makes of numbers and matrices without signs; u is 2^-24, and n the
+    channels that are added up, or for the gradient of filters the tiles: no number is rounded more often on its way. Much less is what
+    happens: on random numbers the largest error of an array stays below 2 (n + 4) u times the array's largest sum of |x| |w|, with n the
+    products of a sum. For exact sums the same holds entry by entry.
+    """
     if filters.groups > 1 or not _simple(walk, x, filters.terms, filters.columns):
         return False
     plan = _sliding(walk, filters, floor, threads(), x.shape, x.strides, y.shape, y.strides)
