@@ -30,7 +30,7 @@ def compiled() -> Iterator[None]:
 )  # fmt: skip
 def test_programs_train_to_the_very_weights_of_the_layers(make: Callable[[], Model], optimizer: str) -> None:
     model = assert_no_difference(make, steps, optimizer)
-    if make is not models.signs:  # its pooling with padding is no matter of kernels alone
+    if make is not normalized:  # it has one layer with weights between those that are not recorded
         assert trust(model)
         assert all(trust(model))
 

@@ -152,8 +152,9 @@ class Doubled(layers.Layer):
 
 def test_somebodys_own_layer_runs_between_stretches() -> None:
     def own() -> Model:
-        chain = [layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(2), Doubled(), layers.Flatten(), layers.Dense(3)]
-        return Sequential([Input((8, 8, 2)), *chain, layers.Activation("tanh")])
+        before = [layers.Conv2D(4, 3, activation="relu"), layers.Conv2D(3, 2), layers.MaxPooling2D(2)]
+        after = [layers.Flatten(), layers.Dense(5, activation="tanh"), layers.Dense(3), layers.Activation("tanh")]
+        return Sequential([Input((8, 8, 2)), *before, Doubled(), *after])
 
     model = assert_no_difference(own, steps)
     assert trust(model) == [True, True]

@@ -64,7 +64,8 @@ class Engine:
     program : (function, arrays, frozen=...) -> program, or None
         What an engine can do again without Python: the program is called with other arrays of the same shapes and returns the function's
         results, in memory that the next call overwrites, or None where the function itself must be asked. The function is made of kernels
-        and views alone; `frozen` says that the weights it uses stay as they are.
+        and views alone; `frozen` says that the weights it uses stay as they are; a program that is not
+        belongs to the thread that made it.
     """
 
     name: str

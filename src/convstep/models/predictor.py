@@ -39,6 +39,7 @@ from convstep.models.graph import Graph, call_key
 
 Sides: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 SHAPES = 8  # of inputs that programs are kept for
+SEED = (1998, 11)  # of the batch that a program is tried on, which must not be the one that it was made with
 NONE: Sides = ((0, 0), (0, 0))
 ENGINES_OWN = ("relu", "relu6", "tanh", "sigmoid", "softmax")  # activations
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -127,7 +128,7 @@ class Predictor:
                     return rest(results[0])
             return rest(first(x))
 
-        other = np.random.default_rng(0).standard_normal(x.shape).astype(x.dtype)
+        other = np.random.default_rng(SEED).standard_normal(x.shape).astype(x.dtype)
         same = np.array_equal(performed(other), rest(first(other)), equal_nan=True)
         return performed if same else lambda x: rest(first(x))  # some step is not made of kernels alone after all
 

@@ -4,6 +4,7 @@ One rule: a stretch is only trusted after it gave, on the step after it was reco
 memory that its next step overwrites, so a step must be finished before the next one begins.
 """
 
+import threading
 from collections.abc import Sequence
 from operator import is_
 from typing import Any
@@ -26,7 +27,8 @@ from convstep.layers import (
 )
 from convstep.layers.activations import ActivationFunction
 
-LEAST = 2  # layers of a stretch
+LEAST = 2  # layers with weights of a stretch: fewer take less time than the copying of what goes in
+MOST = 24 << 20  # bytes of results: what is larger takes so much time that Python's is nothing, and its memory is needed
 KERNELS = (Activation, AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D, ReLU, Reshape)
 PASSING = ("accepted", "built")  # what layers note of their calls
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -49,7 +51,7 @@ class Chain:
         at = 0
         while at < len(nodes):
             end = next((i for i in range(at, len(nodes)) if not recordable[i]), len(nodes))
-            if end - at >= LEAST:
+            if sum(isinstance(layer, Conv2D | Dense) for layer in self.layers[at:end]) >= LEAST:
                 self._pieces.append((at, Stretch(self.layers[at:end])))
                 at = end
             else:
@@ -100,7 +102,7 @@ class Stretch:
 
     def _begin(self, key: Any) -> None:
         """Forget what was recorded under another key. The first step under a new one is taken without a recording."""
-        self._key, self._new, self._trusted, self._recorded = key, True, True, False
+        self._key, self._new, self._trusted, self._recorded, self._held = key, True, True, False, 0
         self._there: Any = None
         self._back: Any = None
         self._caches: list[Any] = []
@@ -113,7 +115,7 @@ class Stretch:
         if key != self._key:
             self._begin(key)
         new, self._new, self._recorded = self._new, False, False
-        if new or not self._trusted or engine.program is None or x.dtype not in TYPES or not x.size:
+        if new or not self._trusted or engine.program is None or x.dtype not in TYPES or not 0 < self._held <= MOST:
             return self._forward(x)
         if self._there is None:
             self._there = engine.program(self._recorded_forward, [x], frozen=False)
@@ -151,10 +153,11 @@ class Stretch:
     # --- the layers themselves ---
 
     def _forward(self, x: Array) -> tuple[Array, list[Any]]:
-        caches = []
+        caches, self._held = [], x.nbytes
         for layer in self.layers:
             x, cache = layer.forward(x, training=True)
             caches.append(cache)
+            self._held += x.nbytes
         return x, caches
 
     def _backward(self, dy: Array, caches: list[Any]) -> tuple[Array | None, Found]:
@@ -176,7 +179,7 @@ class Stretch:
         """Return what a recording depends on besides numbers: it knows where weights lie, not what they are, and layers as they were."""
         parameters = [item for layer in self.layers for item in layer.parameters]
         options = [value for layer in self.layers for name, value in vars(layer).items() if name not in PASSING]
-        facts = x.shape, x.dtype, engine.name, engine.correlate, self.to_x, [item.trainable for item in parameters]
+        facts = threading.get_ident(), x.shape, x.dtype, engine.name, engine.correlate, self.to_x, [item.trainable for item in parameters]
         return _Identity(facts, [*(item.value for item in parameters), *options])
 
     def _recorded_forward(self, x: Array) -> list[Array]:

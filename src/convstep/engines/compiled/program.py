@@ -1,6 +1,7 @@
 """Functions as programs: what their kernels did is written down once, and done again on other numbers in one call without Python."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -21,7 +22,7 @@ class Program:
         self.recording = recording = Recording(frozen)
         token = current.set(recording)
         try:
-            with memory_apart():
+            with memory_apart() if frozen else nullcontext():  # what changes is done again by the thread that recorded it
                 self.results = list(function(*self.given))
         finally:
             current.reset(token)
