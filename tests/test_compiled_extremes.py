@@ -144,7 +144,7 @@ def test_what_is_not_finite_spreads_as_in_the_numpy_engine(way: str, name: str, 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_these_shapes_go_the_ways_that_they_are_named_for(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convstep.engines.compiled import bands, linear
+    from convstep.engines.compiled import bands, scattering
 
     taken: list[str] = []
 
@@ -156,7 +156,7 @@ def test_these_shapes_go_the_ways_that_they_are_named_for(way: str, monkeypatch:
         return noted
 
     monkeypatch.setattr(bands, "slide_band", noting("slide_band", bands.slide_band))
-    monkeypatch.setattr(linear, "scatter", noting("scatter", linear.scatter))
+    monkeypatch.setattr("convstep.engines.compiled.linear.scatter", noting("scatter", scattering.scatter))
     options = dict(WAYS[way])
     kernel, channels = options.pop("kernel"), options.pop("channels")
     of("compiled", Draw(1, "float32").convolution(2, (24, 25), kernel, channels, **options))
