@@ -63,7 +63,9 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="small, lenet5, signs, signs_tf1, happy_house, vgg or resnet; or a Python file, which is run, with `model` or "
         "`build(input_shape, classes)` (default: what suits the data)",
     )
-    network.add_argument("--engine", metavar="NAME", help='what computes: numpy, or compiled (extra "fast") (default: numpy)')
+    network.add_argument(
+        "--engine", metavar="NAME", help='what computes: numpy, or compiled (extra "fast"; the default where that is installed)'
+    )
 
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=int, metavar="N", help="how often every image is seen (default: what suits the data)")
@@ -71,7 +73,12 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     training.add_argument("--optimizer", metavar="NAME", help="adam, adamw, rmsprop, sgd, momentum or nesterov (default: adam)")
     training.add_argument("--learning-rate", type=float, metavar="RATE", help="the largest of the schedule")
     training.add_argument("--schedule", metavar="NAME", help="one-cycle or constant (default: one-cycle)")
-    training.add_argument("--threads", type=int, metavar="N", help="of the matrix products; other numbers may round otherwise (default: 1)")
+    training.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="of the engine (default: as many as processors; numpy: 1, and other numbers may round otherwise)",
+    )
     training.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same weights (default: 0)")
 
     run = parser.add_argument_group("run")
@@ -209,6 +216,8 @@ def _limit_threads(count: int | None = None) -> None:
     """
     if count is not None and count < 1:
         raise UsageError(f"argument --threads: must be a whole number >= 1, not {count}")
+    if count is not None:
+        os.environ["NUMBA_NUM_THREADS"] = str(count)  # the compiled engine's, whose bits do not depend on it
     if count is not None or not any(name in os.environ for name in THREADS):
         os.environ |= dict.fromkeys(THREADS, str(count or 1))
 

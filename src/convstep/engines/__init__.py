@@ -119,8 +119,14 @@ def current_engine() -> Engine:
 
 
 @cache
+def default_engine() -> str:
+    """Return the name of the fastest engine that is installed."""
+    return "compiled" if find_spec("numba") else "numpy"
+
+
+@cache
 def _fastest() -> Engine:
-    return _compiled(exact=False) if find_spec("numba") else _numpy(exact=False)
+    return _ENGINES[default_engine()](exact=False)
 
 
 class use_engine:  # noqa: N801 - reads as the verb that it is

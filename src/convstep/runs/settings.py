@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from convstep.data import Augment
+from convstep.engines import default_engine
 from convstep.errors import ConvStepError, DataError
 
 __all__ = ["RATES", "RECIPES", "SCHEDULES", "SETS", "Recipe", "SettingError", "Settings", "kind_of"]
@@ -127,7 +128,7 @@ class Settings:
             "schedule": SCHEDULES[0],
             "hold_out": 0.0,
             "seed": 0,
-            "engine": "numpy",
+            "engine": default_engine(),
         }
         place = name if name in SETS else str(Path(name).absolute())
         settings = cls(data=place, augment=None if augment is False else recipe.augment, **{**defaults, **words})
