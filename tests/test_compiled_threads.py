@@ -34,7 +34,15 @@ def compiled() -> Iterator[None]:
 CASES = [
     Draw(seed, "float32").convolution(images, (size, size + 1), kernel, channels, padding=1, strides=stride)
     for seed, (images, size, kernel, channels, stride) in enumerate(
-        [(4, 28, (5, 5), (1, 6), 1), (8, 17, (3, 3), (24, 40), 1), (2, 33, (3, 3), (16, 33), 2), (64, 3, (1, 1), (70, 10), 1)]
+        [
+            (4, 28, (5, 5), (1, 6), 1),
+            (8, 17, (3, 3), (24, 40), 1),
+            (2, 33, (3, 3), (16, 33), 2),
+            (64, 3, (1, 1), (70, 10), 1),
+            (1, 60, (5, 5), (2, 16), 1),
+            (2, 90, (7, 7), (3, 32), 2),
+            (1, 70, (11, 11), (1, 7), 9),
+        ]
     )
 ]
 

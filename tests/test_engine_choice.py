@@ -66,10 +66,13 @@ def offered(engine: Engine) -> Callable[..., Engine]:
 @pytest.fixture
 def without_numba(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An environment in which Numba is not installed."""
-    engines._fastest.cache_clear()
+    choices = (engines.default_engine, engines._fastest)
+    for choice in choices:
+        choice.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)
     yield
-    engines._fastest.cache_clear()
+    for choice in choices:
+        choice.cache_clear()
 
 
 def chosen() -> str:

@@ -20,6 +20,7 @@ from convstep.geometry import Axis, Window2d
 PIECE = 4  # as in kernels.scatter
 CHUNK = 24 << 10  # bytes of the products of some pixels, which stay in the first-level cache
 CACHED = 256 << 10  # bytes of the sums of a block of rows
+JOBS = 8  # at least; the same for every number of threads, since the order of sums depends on where a block begins
 ADD, PANEL = 5, 8  # measured: how many products of a tile's row the adding of a vector, the beginning of a panel takes the time of
 
 
@@ -76,7 +77,7 @@ def _scattering(down: Axis, across: Axis, workers: int, size: int, dy_shape: Sha
     panels = -(-columns // tile.width)
     reach_w = max((out_w - 1) * across.stride + across.kernel, across.pad[0] + 1)
     whole = CACHED // (reach_w * channels * size)
-    blocks = max(-(-2 * workers // max(images, 1)), -(-down.size // max(whole, 4 * down.reach)))
+    blocks = max(-(-JOBS // max(images, 1)), -(-down.size // max(whole, 4 * down.reach)))
     block = -(-down.size // min(blocks, down.size))
     chunk = max(CHUNK // (panels * tile.width * size) // tile.rows, 1) * tile.rows
     met = block + 2 * down.reach + down.stride
