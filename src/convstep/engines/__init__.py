@@ -61,6 +61,8 @@ class Engine:
         A multiple.
     softmax : (x) -> y
         exp(x) / sum(exp(x)) along the last axis.
+    workers : () -> int
+        How many threads share the work.
     program : (function, arrays, frozen=...) -> program, or None
         What an engine can do again without Python: the program is called with other arrays of the same shapes and returns the function's
         results, in memory that the next call overwrites, or None where the function itself must be asked. The function is made of kernels
@@ -87,6 +89,7 @@ class Engine:
     plus: Callable[..., Array]
     times: Callable[[Array, float], Array]
     softmax: Callable[[Array], Array]
+    workers: Callable[[], int]
     program: Callable[..., Program] | None
 
 
@@ -171,8 +174,8 @@ def set_threads(count: int | None) -> None:
     Parameters
     ----------
     count : int or None
-        How many, >= 1; more than the machine has processors gain nothing. None for what holds at the start: NUMBA_NUM_THREADS where it is
-        set, else as many as this process may use.
+        How many, >= 1; more than the machine has processors gain nothing, and no more are started than that or 16, whichever is larger.
+        None for what holds at the start: NUMBA_NUM_THREADS where it is set, else as many as this process may use.
 
     Notes
     -----

@@ -3,6 +3,7 @@
 One rule: the weights are those of the moment at which it was made; whoever trains on makes another one.
 """
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -97,13 +98,18 @@ class Predictor:
         fits = type(x) is np.ndarray and x.shape[1:] == self._shape and x.dtype == self._dtype
         given = x if fits else self._accept("Predictor", x)[0]
         engine = current_engine()
-        key = given.shape, given.dtype, engine.name, engine.correlate
+        # A child of this process has a copy of its memory, which a thread may have been writing to: it records its own.
+        key = given.shape, given.dtype, engine.name, engine.correlate, engine.workers(), os.getpid()
         program = self._programs.get(key)
         if program is None:
             if len(self._programs) >= SHAPES:
                 self._programs.clear()
             self._programs[key] = program = self._program(given)
         return program(given)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the programs, which are recorded anew."""
+        return {**self.__dict__, "_programs": {}}
 
     def _program(self, x: Array) -> Callable[[Array], Array]:
         """Return the network as a function: the steps that are engines' kernels in one piece, those behind them one by one."""

@@ -4,6 +4,7 @@ One rule: a stretch is only trusted after it gave, on the step after it was reco
 memory that its next step overwrites, so a step must be finished before the next one begins.
 """
 
+import os
 import threading
 from collections.abc import Sequence
 from operator import is_
@@ -179,7 +180,17 @@ class Stretch:
         """Return what a recording depends on besides numbers: it knows where weights lie, not what they are, and layers as they were."""
         parameters = [item for layer in self.layers for item in layer.parameters]
         options = [value for layer in self.layers for name, value in vars(layer).items() if name not in PASSING]
-        facts = threading.get_ident(), x.shape, x.dtype, engine.name, engine.correlate, self.to_x, [item.trainable for item in parameters]
+        facts = (
+            os.getpid(),
+            threading.get_ident(),
+            engine.workers(),
+            x.shape,
+            x.dtype,
+            engine.name,
+            engine.correlate,
+            self.to_x,
+            [item.trainable for item in parameters],
+        )
         return _Identity(facts, [*(item.value for item in parameters), *options])
 
     def _recorded_forward(self, x: Array) -> list[Array]:

@@ -10,6 +10,7 @@ from convstep.engines.compiled.normalization import moments, normalize, normaliz
 from convstep.engines.compiled.pooling import max_pool, max_pool_to_x, window_sum, window_sum_to_x
 from convstep.engines.compiled.program import Program
 from convstep.engines.compiled.sums import pixel_sum
+from convstep.engines.compiled.threads import threads as workers
 from convstep.engines.compiled.updates import update
 from convstep.engines.numpy import ENGINE as NUMPY
 
@@ -36,6 +37,7 @@ EXACT = replace(
     plus=plus,
     times=times,
     softmax=softmax,
+    workers=workers,
     program=Program,
 )
 ENGINE = replace(

@@ -13,7 +13,7 @@ from convstep.engines.compiled.native import address_of
 from convstep.engines.compiled.recording import current
 
 LEAST = 1 << 17  # bytes; smaller arrays are NumPy's, whose own memory is reused
-KEPT = 1 << 29  # bytes that are kept at most
+KEPT = 1 << 28  # bytes that are kept at most
 LINE = 64  # bytes of a cache line, on which every array begins
 
 Memory: TypeAlias = tuple[Array, int]  # bytes, and the address of their first line

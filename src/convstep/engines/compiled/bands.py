@@ -32,6 +32,8 @@ class Band:
 def band_for(phases: tuple[Line, ...], filters: Filters, size: int, y_strides: Shape) -> Band | None:
     """Return the band that makes the least work, or nothing where one output at a time does."""
     steps = {(line.step, line.tap) for line in phases if line.taps}
+    if not all(line.taps for line in phases):
+        return None  # outputs that no window meets stay as they are
     if filters.groups > 1 or len(steps) != 1 or any(tap > 1 for _, tap in steps) or y_strides[2] != filters.columns * size:
         return None
     bands = [band for repeats in range(1, TOGETHER + 1) if (band := _band(phases, repeats)).line.count]

@@ -62,6 +62,7 @@ def _gathering(
     tile = tile_for(filters, size)
     panels, terms = -(-filters // tile.width), len(down.taps) * len(across.taps) * channels
     direct = down.stays_inside(x_shape[1]) and across.stays_inside(x_shape[2]) and groups == 1 and x_strides[3] == size
+    direct = direct and x_strides[2] != 0  # a tile counts its terms by how far they have come
     images, out_h, out_w, shape = x_shape[0], down.count, across.count, x_shape[1:3]
     if direct and single_pixels(walk, size, (x_shape, x_strides), (dy_shape, dy_strides)):
         images, out_h, out_w, shape = 1, 1, images * out_h * out_w, (1, images * out_h * out_w)

@@ -17,5 +17,6 @@ __all__ = ["ENGINE"]
 ENGINE = Engine(
     "numpy", correlate, correlate_to_x, correlate_to_w, pixel_sum, max_pool, max_pool_to_x, window_sum, window_sum_to_x,
     activate, activate_to_x, moments, normalize, normalize_to_gamma_beta, normalize_to_x, update, plus, times, softmax,
+    workers=lambda: 1,
     program=None,
 )  # fmt: skip
