@@ -3,13 +3,13 @@
 import numpy as np
 
 from convstep.engines.compiled.kernels.elementwise import exponential
-from convstep.engines.compiled.kernels.runs import FLOATS, RUNS
-from convstep.engines.compiled.kernels.words import real
+from convstep.engines.compiled.kernels.runs import RUNS
+from convstep.engines.compiled.kernels.words import NUMBERS, real
 
 
 def plus(size):
     """Make the kernel y = one + other, with `floor` 0 where that is negative. One job is a chunk."""
-    run, zero = RUNS[size], FLOATS[size](0)
+    run, zero = RUNS[size], NUMBERS[size](0)
 
     def plus(one, other, y, count, chunk, floor, job, worker):
         first = job * chunk * size
@@ -28,7 +28,7 @@ def plus(size):
 
 def times(size):
     """Make the kernel y = factor · x. One job is a chunk."""
-    run, number = RUNS[size], FLOATS[size]
+    run, number = RUNS[size], NUMBERS[size]
 
     def times(x, y, count, chunk, factor, job, worker):
         first = job * chunk * size

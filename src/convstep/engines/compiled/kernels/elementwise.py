@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from convstep.engines.compiled.kernels.compiling import inner
-from convstep.engines.compiled.kernels.runs import FLOATS, RUNS, bits_of, from_bits
-from convstep.engines.compiled.kernels.words import real
+from convstep.engines.compiled.kernels.runs import RUNS, bits_of, from_bits
+from convstep.engines.compiled.kernels.words import NUMBERS, real
 
 # exp, and tanh near 0: Cephes (Moshier 1992), single/expf.c and single/tanhf.c.
 ZERO, ONE, TWO, NEAR = (np.float32(c) for c in (0, 1, 2, 0.625))
@@ -59,7 +59,7 @@ def sigmoid_of(x):
 
 def _forward(size: int, function: Any) -> Any:
     """Return the kernel y = function(x, slope). One job is a chunk; x and y may be the same."""
-    run, number = RUNS[size], FLOATS[size]
+    run, number = RUNS[size], NUMBERS[size]
 
     def forward(x, y, count, chunk, slope, job, worker):
         first = job * chunk
@@ -76,7 +76,7 @@ def _forward(size: int, function: Any) -> Any:
 
 def _backward(size: int, function: Any) -> Any:
     """Return the kernel dx = function(dy, y, slope)."""
-    run, number = RUNS[size], FLOATS[size]
+    run, number = RUNS[size], NUMBERS[size]
 
     def backward(dy, y, dx, count, chunk, slope, job, worker):
         first = job * chunk
@@ -89,37 +89,37 @@ def _backward(size: int, function: Any) -> Any:
 
 def relu(size):
     """Make the kernel max(x, 0)."""
-    zero = FLOATS[size](0)
+    zero = NUMBERS[size](0)
     return _forward(size, inner(lambda x, slope: zero if x <= zero else x))
 
 
 def relu_to_x(size):
     """Make the kernel that lets dy through where y > 0."""
-    zero = FLOATS[size](0)
+    zero = NUMBERS[size](0)
     return _backward(size, inner(lambda dy, y, slope: dy if y > zero else zero))
 
 
 def relu6(size):
     """Make the kernel min(max(x, 0), 6)."""
-    zero, six = FLOATS[size](0), FLOATS[size](6)
+    zero, six = NUMBERS[size](0), NUMBERS[size](6)
     return _forward(size, inner(lambda x, slope: zero if x <= zero else (six if x > six else x)))
 
 
 def relu6_to_x(size):
     """Make the kernel that lets dy through where 0 < y < 6."""
-    zero, six = FLOATS[size](0), FLOATS[size](6)
+    zero, six = NUMBERS[size](0), NUMBERS[size](6)
     return _backward(size, inner(lambda dy, y, slope: (dy if y < six else zero) if y > zero else zero))
 
 
 def leaky_relu(size):
     """Make the kernel that multiplies with a slope what is not above 0."""
-    zero = FLOATS[size](0)
+    zero = NUMBERS[size](0)
     return _forward(size, inner(lambda x, slope: x if x > zero else slope * x))
 
 
 def leaky_relu_to_x(size):
     """Make the kernel that multiplies dy with a slope where y is not above 0."""
-    zero = FLOATS[size](0)
+    zero = NUMBERS[size](0)
     return _backward(size, inner(lambda dy, y, slope: dy if y > zero else slope * dy))
 
 
@@ -130,7 +130,7 @@ def tanh(size):
 
 def tanh_to_x(size):
     """Make the kernel dy (1 - y^2)."""
-    one = FLOATS[size](1)
+    one = NUMBERS[size](1)
     return _backward(size, inner(lambda dy, y, slope: dy * (one - y * y)))
 
 
@@ -141,5 +141,5 @@ def sigmoid(size):
 
 def sigmoid_to_x(size):
     """Make the kernel dy y (1 - y)."""
-    one = FLOATS[size](1)
+    one = NUMBERS[size](1)
     return _backward(size, inner(lambda dy, y, slope: dy * (y * (one - y))))

@@ -4,8 +4,8 @@ One rule: sums are formed in float64, of blocks that fit the cache and depend on
 """
 
 from convstep.engines.compiled.kernels.compiling import inner
-from convstep.engines.compiled.kernels.runs import FLOATS, RUNS
-from convstep.engines.compiled.kernels.words import clear, copy
+from convstep.engines.compiled.kernels.runs import RUNS
+from convstep.engines.compiled.kernels.words import NUMBERS, clear, copy
 
 double = RUNS[8]
 
@@ -59,7 +59,7 @@ def moments(size):
 
 def collect_moments(size):
     """Make the kernel that makes mean and variance of blocks' sums and squares (Chan, Golub and LeVeque 1983, eq. 2.1)."""
-    run, number = RUNS[size], FLOATS[size]
+    run, number = RUNS[size], NUMBERS[size]
 
     def collect_moments(partial, mean, variance, cells, channels, block, blocks, job, worker):
         means, variances, parts = run(mean), run(variance), double(partial)
@@ -79,7 +79,7 @@ def collect_moments(size):
 
 def _spread(size):
     """Return a function that repeats a row of channels, of ones or zeros if there is none, until it is `width` long."""
-    run, number = RUNS[size], FLOATS[size]
+    run, number = RUNS[size], NUMBERS[size]
 
     @inner
     def spread(to, source, otherwise, channels, width):
@@ -137,7 +137,7 @@ def sums_of_gradients(size):
 
 def collect_gradients(size):
     """Make the kernel that adds up what `sums_of_gradients` left: the gradients of gamma and beta."""
-    run, number = RUNS[size], FLOATS[size]
+    run, number = RUNS[size], NUMBERS[size]
 
     def collect_gradients(partial, inverse, d_gamma, d_beta, channels, blocks, job, worker):
         betas, gammas, narrow, parts = run(d_beta), run(d_gamma), run(inverse), double(partial)

@@ -26,7 +26,6 @@ def _run(kind: Any, number: Any) -> Any:
 
 
 RUNS = {4: _run(types.float32, ir.FloatType()), 8: _run(types.float64, ir.DoubleType())}
-FLOATS = {4: types.float32, 8: types.float64}
 
 
 @intrinsic

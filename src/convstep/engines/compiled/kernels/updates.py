@@ -6,16 +6,16 @@ One rule: the arithmetic is that of `engines.numpy.updates`, operation by operat
 import math
 
 from convstep.engines.compiled.kernels.compiling import inner
-from convstep.engines.compiled.kernels.runs import FLOATS, RUNS
-from convstep.engines.compiled.kernels.words import load_int, real
+from convstep.engines.compiled.kernels.runs import RUNS
+from convstep.engines.compiled.kernels.words import NUMBERS, load_int, real
 
-NUMBERS = 7 * 8  # bytes of the numbers that a task begins with: decay, clip, and up to five of the rule, its rate first
+HEAD = 7 * 8  # bytes of the numbers that a task begins with: decay, clip, and up to five of the rule, its rate first
 ROW = 6 * 8  # bytes of a row, of which one follows for each job: count, scale, and where value, gradient and up to two slots begin
 
 
 def _slope(size):
     """Return a function that scales and clips a gradient. NaN stays."""
-    number = FLOATS[size]
+    number = NUMBERS[size]
 
     @inner
     def slope(gradient, scale, clip):
@@ -28,10 +28,10 @@ def _slope(size):
 
 def sgd(size, momentum, nesterov):
     """Make the kernel of `numpy.updates.sgd`. One job is a row."""
-    run, number, slope = RUNS[size], FLOATS[size], _slope(size)
+    run, number, slope = RUNS[size], NUMBERS[size], _slope(size)
 
     def sgd(task, job, worker):
-        row = task + NUMBERS + job * ROW
+        row = task + HEAD + job * ROW
         scale, limit, by = real(load_int(row + 8)), real(load_int(task + 8)), number(real(load_int(task + 16)))
         value, gradient, slot = run(load_int(row + 16)), run(load_int(row + 24)), run(load_int(row + 32))
         off, keep = number(real(load_int(task))), number(real(load_int(task + 24)))
@@ -50,10 +50,10 @@ def sgd(size, momentum, nesterov):
 
 def rmsprop(size, momentum, centered):
     """Make the kernel of `numpy.updates.rmsprop`, with momentum or centered or neither. One job is a row."""
-    run, number, slope = RUNS[size], FLOATS[size], _slope(size)
+    run, number, slope = RUNS[size], NUMBERS[size], _slope(size)
 
     def rmsprop(task, job, worker):
-        row = task + NUMBERS + job * ROW
+        row = task + HEAD + job * ROW
         scale, limit, by = real(load_int(row + 8)), real(load_int(task + 8)), number(real(load_int(task + 16)))
         value, gradient = run(load_int(row + 16)), run(load_int(row + 24))
         velocity, other = run(load_int(row + 32)), run(load_int(row + 40))
@@ -80,10 +80,10 @@ def rmsprop(size, momentum, centered):
 
 def adam(size):
     """Make the kernel of `numpy.updates.adam`. One job is a row."""
-    run, number, slope = RUNS[size], FLOATS[size], _slope(size)
+    run, number, slope = RUNS[size], NUMBERS[size], _slope(size)
 
     def adam(task, job, worker):
-        row = task + NUMBERS + job * ROW
+        row = task + HEAD + job * ROW
         scale, limit, by = real(load_int(row + 8)), real(load_int(task + 8)), number(real(load_int(task + 16)))
         value, gradient = run(load_int(row + 16)), run(load_int(row + 24))
         momentum, velocity = run(load_int(row + 32)), run(load_int(row + 40))

@@ -13,9 +13,9 @@ from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
-from convstep.engines.compiled.kernels.words import I32, I64
+from convstep.engines.compiled.kernels.words import FLOATS, I32, I64
 
-FLOATS = {4: (ir.FloatType(), I32, "f32"), 8: (ir.DoubleType(), I64, "f64")}
+WHOLE = {4: I32, 8: I64}  # numbers of the same size
 
 
 class Lanes(types.Type):  # type: ignore[misc] # no types in Numba
@@ -57,7 +57,7 @@ class Vectors(NamedTuple):
 @cache
 def vectors(size: int, lanes: int) -> Vectors:
     """Return the words for numbers of this many bytes."""
-    number, whole, suffix = FLOATS[size]
+    (number, suffix), whole = FLOATS[size], WHOLE[size]
     kind, places = Lanes(number, lanes), Lanes(whole, lanes)
     return Vectors(*_memory(kind, size), *_arithmetic(kind, f"v{lanes}{suffix}"), *_places(kind, places, size))
 
