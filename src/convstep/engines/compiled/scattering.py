@@ -19,6 +19,7 @@ from convstep.geometry import Axis, Window2d
 
 PIECE = 4  # as in kernels.scatter
 CHUNK = 24 << 10  # bytes of the products of some pixels, which stay in the first-level cache
+JOBS = 8  # at least; the order of sums follows from the cut, so that does not depend on the number of threads
 CACHED = 256 << 10  # bytes of the sums of a block of rows
 JOBS = 8  # at least; the same for every number of threads, since the order of sums depends on where a block begins
 ADD, PANEL = 5, 8  # measured: how many products of a tile's row the adding of a vector, the beginning of a panel takes the time of
