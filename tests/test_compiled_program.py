@@ -63,6 +63,16 @@ def test_a_program_gives_the_bits_of_its_function_on_other_numbers(frozen: bool,
         np.testing.assert_array_equal(made(images(seed))[0], deep(images(seed), w))
 
 
+def test_a_program_runs_on_no_more_threads_than_are_wanted_now_and_than_it_was_laid_out_for() -> None:
+    w = weights()
+    set_threads(4)
+    made = program(lambda x: [deep(x, w)], images())
+    for count in (1, 3, 9):
+        set_threads(count)
+        np.testing.assert_array_equal(made(images(3))[0], deep(images(3), w))
+        assert made.table[:, 2].max() == min(count, 4)
+
+
 def test_every_kernel_can_be_recorded() -> None:
     engine = current_engine()
     w, b = weights(), drawn(CHANNELS)

@@ -239,7 +239,7 @@ def test_the_number_of_threads_holds_for_programs_too() -> None:
             for count in (1, 2, 9, 1):
                 set_threads(count)
                 np.testing.assert_array_equal(predictor(x), want)
-                assert made[0].table[:, 2].max() == min(count, 4)
+                assert made[-1].table[:, 2].max() <= count
             engines._current.reset(token)
         finally:
             set_threads(None)
