@@ -236,7 +236,7 @@ def test_the_number_of_threads_holds_for_programs_too() -> None:
             set_threads(4)
             token = engines._current.set(_noting(made))
             want = predictor(x)
-            for count in (1, 2, 9, 1):
+            for count in (1, 2, 9):
                 set_threads(count)
                 np.testing.assert_array_equal(predictor(x), want)
                 assert made[-1].table[:, 2].max() <= count
