@@ -31,16 +31,16 @@ class Band:
 @lru_cache(maxsize=512)
 def band_for(phases: tuple[Line, ...], filters: Filters, size: int, y_strides: Shape) -> Band | None:
     """Return the band that makes the least work, or nothing where one output at a time does."""
-    steps = {(line.step, line.tap) for line in phases if line.taps}
     if not all(line.taps for line in phases):
         return None  # outputs that no window meets stay as they are
+    steps = {(line.step, line.tap) for line in phases}
     if filters.groups > 1 or len(steps) != 1 or any(tap > 1 for _, tap in steps) or y_strides[2] != filters.columns * size:
         return None
     bands = [band for repeats in range(1, TOGETHER + 1) if (band := _band(phases, repeats)).line.count]
     best = min(bands, key=lambda band: _work(band, filters.columns, size), default=None)
-    return (
-        best if best and best.outputs > 1 and _work(best, filters.columns, size) < WORTH * _alone(phases, filters.columns, size) else None
-    )
+    if best is None or best.outputs == 1:
+        return None
+    return best if _work(best, filters.columns, size) < WORTH * _alone(phases, filters.columns, size) else None
 
 
 def work_of_sliding(phases: tuple[Line, ...], filters: Filters, size: int, y_strides: Shape) -> float:
@@ -62,8 +62,7 @@ def _band(phases: tuple[Line, ...], repeats: int) -> Band:
     """Return the band of `repeats` outputs of each phase."""
     outputs, step = len(phases) * repeats, max(line.step for line in phases)
     starts = [phases[u % len(phases)].first + u // len(phases) * step for u in range(outputs)]
-    met = [(start, len(phases[u % len(phases)].taps)) for u, start in enumerate(starts) if phases[u % len(phases)].taps]
-    first, end = min(start for start, _ in met), max(start + cells for start, cells in met)
+    first, end = min(starts), max(start + len(phases[u % len(phases)].taps) for u, start in enumerate(starts))
     count = min(line.count for line in phases) // repeats
     line = Line(count, 0, outputs, first, repeats * step, 1, tuple(range(end - first)))
     return Band(outputs, line, tuple(start - first for start in starts))
@@ -86,7 +85,7 @@ def slide_band(
     slide(x, filled, None if b is None else np.tile(b, band.outputs), (down, band.line), straight(filled, 1), y, floor=floor)
     done = band.line.count * band.outputs // len(phases)  # of each phase
     for line in phases:
-        if line.taps and line.count > done:
+        if line.count > done:
             place, first = line.place + done * line.stride, line.first + done * line.step
             slide(x, w, b, (walk[0], replace(line, count=line.count - done, place=place, first=first)), filters, y, floor=floor)
     return all_finite(y)

@@ -1,6 +1,6 @@
-"""Convolution and its two transposes, each by the way that suits it: Winograd's algorithm, bands, or filter by filter.
+"""Convolution and its two transposes, each by the way that suits it: Winograd's algorithm, bands, windows added up, or filter by filter.
 
-One rule: `exact` sums are formed of the very products of the loops; only these ways are tried then.
+One rule: `exact` sums are formed of the very products of the loops, so Winograd's algorithm, whose products are others, is not tried then.
 """
 
 import math
