@@ -4,6 +4,7 @@ One rule: only cells of the image are met, never padding; each job owns what it 
 """
 
 from convstep.engines.compiled.kernels.compiling import inner
+from convstep.engines.compiled.kernels.sums import run_adder
 from convstep.engines.compiled.kernels.vectors import vectors
 from convstep.engines.compiled.kernels.words import NUMBERS, clear, copy
 
@@ -228,20 +229,8 @@ def spread(size, lanes, wide):
     First along the columns, into a buffer of one row; that goes to every row of the window. One job is a band of rows of dx, of one
     image. Where no cell is in two windows (`apart_h`, `apart_w`), rows and columns are written, else added to.
     """
-    narrow, broad = vectors(size, lanes), vectors(size, wide)
+    narrow, add_run = vectors(size, lanes), run_adder(size, lanes, wide)
     load, load_apart, store, plus, keep = narrow.load, narrow.load_apart, narrow.store, narrow.plus, narrow.keep
-    load_wide, store_wide, plus_wide = broad.load, broad.store, broad.plus
-
-    @inner
-    def add_run(to, source, count):
-        at, end = 0, count * size
-        while at + wide * size <= end:
-            store_wide(to + at, plus_wide(load_wide(to + at), load_wide(source + at)))
-            at += wide * size
-        while at < end:
-            place = min(at, end - lanes * size)
-            store(to + place, plus(load(to + place), keep(load(source + place), (at - place) // size)))
-            at += lanes * size
 
     def spread(
         dy, dx, buffers, dy_image, dy_row, dy_pixel, dy_channel, height, width, channels,

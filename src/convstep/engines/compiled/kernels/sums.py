@@ -8,14 +8,10 @@ from convstep.engines.compiled.kernels.vectors import vectors
 from convstep.engines.compiled.kernels.words import WORDS, clear
 
 
-def add_pixels(size, lanes, wide):
-    """Make the kernel that forms partial sums: partial[share, c] = sum over the share's pixels of  x[pixel, c].
-
-    One job is a share. While it adds, it keeps `groups` sums of each channel: pixels that are `groups` apart share one. All of them
-    together fill whole vectors.
-    """
+def run_adder(size, lanes, wide):
+    """Return a function that adds a run of numbers, at least `lanes` of them, to those at `to`."""
     narrow, broad = vectors(size, lanes), vectors(size, wide)
-    load, load_apart, store, plus, keep = narrow.load, narrow.load_apart, narrow.store, narrow.plus, narrow.keep
+    load, store, plus, keep = narrow.load, narrow.store, narrow.plus, narrow.keep
     load_wide, store_wide, plus_wide = broad.load, broad.store, broad.plus
 
     @inner
@@ -28,6 +24,20 @@ def add_pixels(size, lanes, wide):
             place = min(at, end - lanes * size)
             store(to + place, plus(load(to + place), keep(load(source + place), (at - place) // size)))
             at += lanes * size
+
+    return add_run
+
+
+def add_pixels(size, lanes, wide):
+    """Make the kernel that forms partial sums: partial[share, c] = sum over the share's pixels of  x[pixel, c].
+
+    One job is a share. While it adds, it keeps `groups` sums of each channel: pixels that are `groups` apart share one. All of them
+    together fill whole vectors.
+    """
+    narrow, broad = vectors(size, lanes), vectors(size, wide)
+    load, load_apart, store, plus, keep = narrow.load, narrow.load_apart, narrow.store, narrow.plus, narrow.keep
+    load_wide, store_wide, plus_wide = broad.load, broad.store, broad.plus
+    add_run = run_adder(size, lanes, wide)
 
     @inner
     def add_four(to, source, count):
