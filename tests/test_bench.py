@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.commands import MAIN, environment, in_process
 
 import convstep
-from convstep import cli
 from convstep.bench import NETWORKS, PARTS, Plan, measure
 from convstep.bench.clock import Spread, geometric_mean, in_turn, ratios, rounded
 from convstep.bench.convolutions import convolution
@@ -30,26 +30,14 @@ from convstep.cli.terminal import console
 from convstep.errors import ConvStepError
 from convstep.steps import conv_forward
 
-SOURCE = str(Path(convstep.__file__).parents[1])
-MAIN = "from convstep.cli import main; sys.exit(main(sys.argv[1:]))"
 ALONE = "import sys; sys.modules |= dict.fromkeys(['torch', 'keras', 'onnx', 'onnxruntime']); "
 CLOSE = 1e-4  # of the largest number
 WARNS = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
-def command(*arguments: str, before: str = "import sys; ", **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")]), "COLUMNS": "80"} | variables
+def command(*arguments: str, before: str = "import sys; ") -> subprocess.CompletedProcess[str]:
     run = [sys.executable, "-c", before + MAIN, *arguments]
-    return subprocess.run(run, capture_output=True, text=True, env=environment, check=False)
-
-
-def in_process(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    try:
-        code = cli.main(arguments)
-    except SystemExit as end:
-        code = int(end.code or 0)
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
+    return subprocess.run(run, capture_output=True, text=True, env=environment(COLUMNS="80"), check=False)
 
 
 def array(value: Any) -> np.ndarray:
@@ -358,8 +346,7 @@ def test_help_names_every_part_and_every_network(capsys: pytest.CaptureFixture[s
 @pytest.mark.skipif(os.name == "nt", reason="sends a signal")
 def test_ctrl_c_ends_it_with_code_130() -> None:
     arguments = [sys.executable, "-c", "import sys; " + MAIN, "bench", "layers", "--rounds", "1000"]
-    environment = os.environ | {"PYTHONPATH": SOURCE}
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()) as process:
         assert process.stderr is not None
         assert process.stdout is not None
         while "measuring layers" not in process.stderr.readline():

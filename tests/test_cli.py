@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.commands import MAIN, environment, in_process
 
 import convstep
 from convstep import cli, demo
@@ -21,11 +22,9 @@ from convstep.data import load_digits
 
 Array = NDArray[Any]
 
-SOURCE = str(Path(convstep.__file__).parents[1])
 DEMO_USAGE = "usage: convstep demo [-h] [--digit INDEX] [--figure FILE.png] [--json]\n"
 # Run before the command: what is named here cannot be imported.
 WITHOUT_MATPLOTLIB = "import sys; sys.modules['matplotlib'] = None; "
-MAIN = "from convstep.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +37,6 @@ def convstep_command(*arguments: str, before: str = "import sys; ", **variables:
     """Run the command in a process of its own, in an environment with no settings for the terminal."""
     command = [sys.executable, "-c", before + MAIN, *arguments]
     return subprocess.run(command, capture_output=True, env=environment(**variables), check=False)
-
-
-def environment(**variables: str) -> dict[str, str]:
-    terminal = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PYTHONUTF8", "PYTHONIOENCODING"}
-    kept = {name: value for name, value in os.environ.items() if name not in terminal}
-    return kept | {"PYTHONPATH": os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")])} | variables
-
-
-def in_process(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    try:
-        code = cli.main(arguments)
-    except SystemExit as end:
-        code = int(end.code or 0)
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
 
 
 # ---- what it prints

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.commands import environment
 
 import convstep
 from convstep import cli, demo
@@ -207,8 +208,7 @@ def test_settings_of_the_reader_change_nothing(account: demo.Account, tmp_path: 
 
 def test_pyplot_is_never_loaded() -> None:
     code = "import sys, convstep.figures; print('matplotlib.pyplot' in sys.modules)"
-    path = os.pathsep.join([str(Path(convstep.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
     assert run.stdout.strip() == "False"
 
 

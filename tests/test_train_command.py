@@ -15,16 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.commands import MAIN, environment, in_process
 
-import convstep
-from convstep import cli
 from convstep.data import load_digits
 from convstep.models import load_model
 from convstep.runs import NETWORKS
 from convstep.runs.settings import RATES, SCHEDULES, SETS
 
-SOURCE = str(Path(convstep.__file__).parents[1])
-TERMINAL = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PYTHONUTF8", "PYTHONIOENCODING", "TERM"}
 USAGE = {
     "train": "usage: convstep train [...]; --help lists the options\n",
     "evaluate": "usage: convstep evaluate [-h] [--runs-dir FOLDER] [--json] RUN\n",
@@ -78,28 +75,13 @@ def reader_of_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 COMPILING = "convstep: compiling kernels for this CPU"  # said once, where the cache has none yet
 
 
-def environment(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in TERMINAL}
-    return kept | {"PYTHONPATH": os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")])} | variables
-
-
 def command(*arguments: str, place: Path, before: str = "import sys; ", **variables: str) -> subprocess.CompletedProcess[str]:
-    code = before + "from convstep.cli import main; sys.exit(main(sys.argv[1:]))"
-    run = [sys.executable, "-c", code, *arguments]
+    run = [sys.executable, "-c", before + MAIN, *arguments]
     return subprocess.run(run, capture_output=True, text=True, cwd=place, env=environment(**variables), check=False)
 
 
 def weights(path: Path) -> str:
     return "".join(hashlib.sha256((path / name).read_bytes()).hexdigest() for name in ("model.safetensors", "optimizer.safetensors"))
-
-
-def in_process(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    try:
-        code = cli.main(arguments)
-    except SystemExit as end:
-        code = int(end.code or 0)
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
 
 
 # ---- what train prints

@@ -1,17 +1,14 @@
 """`convstep warmup`: afterwards nothing that the ready-made networks need has to be compiled."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.commands import MAIN, environment
 
-import convstep
 from convstep.runs import NETWORKS
 
-SOURCE = str(Path(convstep.__file__).parents[1])
-MAIN = "from convstep.cli import main; sys.exit(main(sys.argv[1:]))"
 TRAIN = """
 import sys
 sys.modules["numba"] = None  # whoever compiles now, fails
@@ -45,8 +42,7 @@ print(known, kernel.cache_info().currsize - known)
 
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")])}
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment(), check=False)
 
 
 def test_every_network_is_told_and_then_nothing_is_left_to_compile() -> None:
