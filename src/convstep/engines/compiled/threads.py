@@ -39,18 +39,12 @@ class _Pool:
     def run(self, code: Kernel, jobs: int, workers: int, arguments: bytes) -> None:
         """Run a kernel's jobs 0, 1, ... on so many threads, and return when they are done."""
         _check(code, arguments)
-        if workers > 1 and (self.sleeping or len(self.workers) < workers - 1):
-            self._wake(workers)
-        self.generation += 1
-        _call(self.conduct, packed(self.address, code.address, jobs, workers, self.generation) + arguments)
+        generation = self._begin(1, workers)
+        _call(self.conduct, packed(self.address, code.address, jobs, workers, generation) + arguments)
 
     def run_all(self, steps: list[tuple[int, int, int, bytes]]) -> None:
         """Run kernels one after the other in one call: code, jobs, workers and arguments of each."""
-        workers = max(step[2] for step in steps)
-        if workers > 1 and (self.sleeping or len(self.workers) < workers - 1):
-            self._wake(workers)
-        first = self.generation + 1
-        self.generation += len(steps)
+        first = self._begin(len(steps), max(step[2] for step in steps))
         place, numbers = 24 + 32 * len(steps), [self.address, first, len(steps)]
         for code, jobs, many, arguments in steps:
             numbers += [code, jobs, many, place]
@@ -59,11 +53,15 @@ class _Pool:
 
     def perform(self, table: Array, workers: int) -> None:
         """Run kernels one after the other: rows of code, jobs, workers and the address of the arguments."""
+        first = self._begin(len(table), workers)
+        _call(kernel("board.perform"), packed(self.address, address_of(table), len(table), first))
+
+    def _begin(self, tasks: int, workers: int) -> int:
+        """Wake so many workers, and return the generation of the first of so many tasks."""
         if workers > 1 and (self.sleeping or len(self.workers) < workers - 1):
             self._wake(workers)
-        first = self.generation + 1
-        self.generation += len(table)
-        _call(kernel("board.perform"), packed(self.address, address_of(table), len(table), first))
+        self.generation += tasks
+        return self.generation - tasks + 1
 
     def _wake(self, workers: int) -> None:
         with self.waking:  # two threads with one number would write to the same buffer
