@@ -33,8 +33,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], *, title: str, test: Map
     """
     with style.house_style():
         figure = style.sheet(WIDTH, HEIGHT)
-        figure.text(0.45 / WIDTH, 1 - 0.16 / HEIGHT, title, fontsize=9.5, fontweight="bold", va="top")
-        figure.text(0.45 / WIDTH, 1 - 0.38 / HEIGHT, _explanation(history), fontsize=7.5, color=style.GREY, va="top")
+        style.headline(figure, title, _explanation(history))
         for left, name in ((LEFT, "loss"), (LEFT + 3.72, "accuracy")):
             axes = style.panel(figure, left, TOP, PANEL, title=name, note=NOTE)
             _draw(axes, history, name, None if test is None else test[name])

@@ -40,8 +40,7 @@ def draw_roofline(layers: Sequence[Mapping[str, Any]], *, ceiling: float, bandwi
     """
     with style.house_style():
         figure = style.sheet(WIDTH, HEIGHT)
-        figure.text(0.45 / WIDTH, 1 - 0.16 / HEIGHT, title, fontsize=9.5, fontweight="bold", va="top")
-        figure.text(0.45 / WIDTH, 1 - 0.38 / HEIGHT, _explanation(layers), fontsize=7.5, color=style.GREY, va="top")
+        style.headline(figure, title, _explanation(layers))
         axes = style.panel(figure, LEFT, TOP, PANEL, note=NOTE)
         _scale(axes, layers, ceiling, ceiling / bandwidth)
         _roof(axes, ceiling, bandwidth)

@@ -68,6 +68,13 @@ def panel(figure: Figure, left: float, top: float, size: tuple[float, float], *,
     return axes
 
 
+def headline(figure: Figure, title: str, explanation: str) -> None:
+    """Write the title of a sheet with one panel or one row of them, and under it what it shows."""
+    width, height = figure.get_size_inches()
+    figure.text(0.45 / width, 1 - 0.16 / height, title, fontsize=9.5, fontweight="bold", va="top")
+    figure.text(0.45 / width, 1 - 0.38 / height, explanation, fontsize=7.5, color=GREY, va="top")
+
+
 def heading(figure: Figure, top: float, text: str, explanation: str) -> None:
     """Write a heading with its explanation so many inches below the top, under a rule."""
     width, height = figure.get_size_inches()
