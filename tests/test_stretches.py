@@ -126,20 +126,20 @@ def predictions(model: Model, batches: Batches) -> None:
     model.predict(batches(6)[0], verbose=0)
 
 
-def a_nan(model: Model, batches: Batches) -> None:
+def a_value(value: float, model: Model, batches: Batches) -> None:
     before = model.get_weights()
     x, y = batches()
-    x[1, 2, 3, 0] = np.nan
+    x[1, 2, 3, 0] = value
     model.train_on_batch(x, y)
     model.set_weights(before)
+
+
+def a_nan(model: Model, batches: Batches) -> None:
+    a_value(np.nan, model, batches)
 
 
 def an_infinity(model: Model, batches: Batches) -> None:
-    before = model.get_weights()
-    x, y = batches()
-    x[1, 2, 3, 0] = np.inf
-    model.train_on_batch(x, y)
-    model.set_weights(before)
+    a_value(np.inf, model, batches)
 
 
 def another_engine(model: Model, batches: Batches) -> None:
