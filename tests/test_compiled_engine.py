@@ -1,6 +1,8 @@
 """The compiled engine is the NumPy engine in float64 but for rounding, on generated cases and around every edge of a tile."""
 
+import itertools
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -108,13 +110,32 @@ def test_every_tile_of_every_machine_computes_right_numbers_here(machine: str, p
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("size", [4, 8])
 def test_the_tiles_of_a_machine_fit_its_registers(machine: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convstep.engines.compiled.tiles import tiles_for
+    from convstep.engines.compiled.tiles import tile_of_pixels, tiles_for
 
     registers, width = {"AVX-512": (32, 64), "AVX2": (16, 32), "plain": (16, 16), "NEON": (32, 16)}[machine]
     with tiles(monkeypatch, features=MACHINES[machine]):
         for tile in tiles_for(size):
             assert tile.lanes * size <= width
             assert (tile.rows + 1) * tile.vectors < registers or tile.rows * tile.vectors + tile.vectors + 1 <= registers
+        for filters, pixels in itertools.product((1, 2, 3, 5, 7, 12, 13, 70), (1, 4, 9, 16, 31, 64, 224)):
+            tile = tile_of_pixels(filters, pixels, size)
+            assert tile.lanes * size <= width
+            assert tile.rows * tile.vectors + min(tile.rows, tile.vectors) + 1 <= registers
+
+
+@pytest.mark.parametrize(
+    ("machine", "seed"), [(None, seed) for seed in range(40)] + [(machine, seed) for machine in MACHINES for seed in (1, 4)]
+)
+def test_every_convolution_can_have_its_pixels_in_the_lanes(seed: int, machine: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from convstep.engines.compiled import linear, planes, sliding
+
+    monkeypatch.setattr(linear, "_way", lambda walk, *_: planes if walk[1].step == 1 else sliding)
+    monkeypatch.setattr(linear, "_better_added_up", lambda *_: False)
+    with tiles(monkeypatch, features=MACHINES[machine]) if machine else nullcontext():
+        draw = Draw(seed, "float64" if seed % 4 == 0 else "float32")
+        assert_explained(draw.case())
+        filters = seed % 13 + 1
+        assert_explained(draw.convolution(2, (5, 6 + seed), (3, 1 + seed % 4), (seed % 9 + 1, filters), padding=1, strides=(2, 1)))
 
 
 # --- exact sums ---

@@ -113,8 +113,8 @@ def test_long_strides_need_no_memory_for_what_they_pass_over(stride: int) -> Non
 # --- numbers that are not finite, on ways that pad with zeros ---
 
 WAYS: dict[str, Any] = {
-    "bands": {"kernel": (3, 3), "channels": (2, 2), "padding": 1},
-    "bands of phases": {"kernel": (4, 4), "channels": (2, 3), "strides": 2, "padding": 1},
+    "planes": {"kernel": (3, 3), "channels": (2, 2), "padding": 1},
+    "planes of phases": {"kernel": (3, 8), "channels": (4, 9), "strides": (1, 2), "padding": 1},
     "adding windows up": {"kernel": (5, 5), "channels": (1, 16)},
     "adding windows up with gaps": {"kernel": (3, 3), "channels": (3, 32), "strides": (2, 3), "dilation_rate": (2, 1), "padding": 2},
     "many phases": {"kernel": (12, 12), "channels": (2, 5), "strides": 10, "padding": 3},
@@ -144,7 +144,7 @@ def test_what_is_not_finite_spreads_as_in_the_numpy_engine(way: str, name: str, 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_these_shapes_go_the_ways_that_they_are_named_for(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convstep.engines.compiled import bands, scattering
+    from convstep.engines.compiled import planes, scattering
 
     taken: list[str] = []
 
@@ -155,9 +155,9 @@ def test_these_shapes_go_the_ways_that_they_are_named_for(way: str, monkeypatch:
 
         return noted
 
-    monkeypatch.setattr(bands, "slide_band", noting("slide_band", bands.slide_band))
+    monkeypatch.setattr(planes, "slide", noting("planes", planes.slide))
     monkeypatch.setattr("convstep.engines.compiled.linear.scatter", noting("scatter", scattering.scatter))
     options = dict(WAYS[way])
     kernel, channels = options.pop("kernel"), options.pop("channels")
     of("compiled", Draw(1, "float32").convolution(2, (24, 25), kernel, channels, **options))
-    assert ("slide_band" if way.startswith("bands") else "scatter") in taken
+    assert ("planes" if way.startswith("planes") else "scatter") in taken

@@ -1,22 +1,21 @@
-"""Convolution and its two transposes, each by the way that suits it: Winograd's algorithm, bands, windows added up, or filter by filter.
+"""Convolution and its two transposes, each by the way that suits it: Winograd's algorithm, windows added up, or filters that slide.
 
 One rule: `exact` sums are formed of the very products of the loops, so Winograd's algorithm, whose products are others, is not tried then.
 """
 
-import math
+from functools import lru_cache
+from types import ModuleType
 
 import numpy as np
 
 from convstep.checks import Array
-from convstep.engines.compiled import bands, winograd
+from convstep.engines.compiled import planes, sliding, winograd
 from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.depthwise import depthwise, depthwise_to_w, depthwise_to_x
 from convstep.engines.compiled.elementwise import activate
 from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
-from convstep.engines.compiled.recording import current
 from convstep.engines.compiled.scattering import scatter, work_of_scattering
-from convstep.engines.compiled.sliding import slide
 from convstep.engines.compiled.suiting import suits
 from convstep.engines.compiled.walks import Filters, Line, backward, exchanged, forward, straight
 from convstep.engines.numpy import ENGINE as NUMPY
@@ -25,7 +24,6 @@ from convstep.geometry import Window2d
 FEW = 16  # most channels of images for which windows may be added up
 PHASES = 64  # most phases of strides that filters slide in
 CALL = 60_000  # cycles that a call of kernels takes, however little they do
-LOST = 1.25  # measured: how much longer filters slide than their products alone take
 
 
 def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False, exact: bool) -> Array:
@@ -61,7 +59,7 @@ def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int, *, exact:
 def _write_to_x(dy: Array, w: Array, window: Window2d, groups: int, dx: Array, *, exact: bool) -> bool:
     """Write the gradient of the images to dx; return False, with anything in dx, where that is not for kernels."""
     filters = exchanged(w, groups)
-    if _better_added_up(window, filters, dx) and scatter(dy, w, window, dx):
+    if _better_added_up(window, filters, dx.shape[0], dx.itemsize) and scatter(dy, w, window, dx):
         return True
     if window.height.stride * window.width.stride > PHASES:
         return False
@@ -79,16 +77,16 @@ def _write_to_x(dy: Array, w: Array, window: Window2d, groups: int, dx: Array, *
     return True
 
 
-def _better_added_up(window: Window2d, filters: Filters, dx: Array) -> bool:
+@lru_cache(maxsize=512)
+def _better_added_up(window: Window2d, filters: Filters, images: int, size: int) -> bool:
     """Return whether adding windows up makes less work than sliding filters: for few channels it may, for many phases it does."""
     many = window.height.stride * window.width.stride > PHASES
     if filters.groups > 1 or many or filters.columns > FEW:
         return filters.groups == 1 and many
-    phases = backward(window.width)
-    pixels = math.prod(dx.shape[:3]) / window.height.stride
-    sliding = LOST * bands.work_of_sliding(phases, filters, dx.itemsize, dx.strides) * window.height.kernel * filters.terms * pixels / 2
-    adding = dx.shape[0] * work_of_scattering(window, filters.columns, filters.terms, dx.itemsize)
-    return bool(adding + CALL < sliding + CALL * window.height.stride * len(phases))
+    walks = [(down, across) for down in backward(window.height) for across in backward(window.width) if down.taps and across.taps]
+    ways = [_way(walk, filters, size).cycles(walk, filters, size) * walk[0].count * walk[1].count for walk in walks]
+    adding = images * work_of_scattering(window, filters.columns, filters.terms, size)
+    return bool(adding + CALL < images * sum(ways) + CALL * len(walks))
 
 
 def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact: bool) -> Array:
@@ -110,12 +108,14 @@ def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact:
 def _slide_rows(
     x: Array, w: Array, b: Array | None, walk: tuple[Line, tuple[Line, ...]], filters: Filters, y: Array, *, floor: bool = False
 ) -> None:
-    """Write to rows of y what the filters make of x: in bands, or phase by phase."""
+    """Write to rows of y what the filters make of x, phase by phase."""
     down, phases = walk
-    recording = current.get()
-    changing = recording is not None and not recording.frozen  # a band is made of weights, by NumPy
-    band = None if changing else bands.band_for(phases, filters, y.itemsize, y.strides)
-    if band is None or not bands.slide_band(x, w, b, walk, filters, y, band, floor=floor):
-        for across in phases:
-            if across.taps:
-                slide(x, w, b, (down, across), filters, y, floor=floor)
+    for across in phases:
+        if across.taps:
+            _way((down, across), filters, y.itemsize).slide(x, w, b, (down, across), filters, y, floor=floor)
+
+
+@lru_cache(maxsize=512)
+def _way(walk: tuple[Line, Line], filters: Filters, size: int) -> ModuleType:
+    """Return what slides filters faster: lanes are filters in one, pixels in the other."""
+    return planes if planes.cycles(walk, filters, size) < sliding.cycles(walk, filters, size) else sliding

@@ -14,10 +14,11 @@ from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
 from convstep.engines.compiled.recording import current
 from convstep.engines.compiled.threads import Task, run_all, threads
-from convstep.engines.compiled.tiles import tile_for
+from convstep.engines.compiled.tiles import tile_for, work
 from convstep.engines.compiled.walks import Filters, Line, Shape, block_of, reach_of, single_pixels
 
 CACHED = 96 << 10  # bytes of a block of pixels, which stays in the second-level cache
+LOST = 1.25  # measured: how much longer filters slide than their products alone take
 
 
 def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False) -> None:
@@ -32,6 +33,12 @@ def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters:
         pack = Task(plan.pack, plan.panels, packed(address_of(w), panels) + plan.layout, once=True)
         addresses = address_of(x), panels, 0 if b is None else address_of(b), address_of(y) + place, buffers.take(plan.buffers)
         run_all(pack, Task(plan.code, plan.jobs, packed(*addresses) + plan.numbers))
+
+
+def cycles(walk: tuple[Line, Line], filters: Filters, size: int) -> float:
+    """Return how long an output pixel of a group takes, about."""
+    terms = len(walk[0].taps) * len(walk[1].taps) * filters.terms
+    return LOST * terms * work(filters.columns, tile_for(filters.columns, size)) / 2
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from functools import cache
 from convstep.engines.compiled.native import host_features
 
 ONE_VECTOR = 1.1  # how much longer a product takes in a tile of one vector than in one of two
+LATENCY, MOST = 4.0, 8  # cycles that the next product of a sum waits, when two begin in each; vectors of a tile of pixels
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,12 @@ def tile_for(columns: int, size: int) -> Tile:
 def work(columns: int, tile: Tile) -> float:
     """Return how many vectors the tile multiplies for each number of a row; tiles of one vector load more for each product."""
     return -(-columns // tile.width) * tile.vectors * (1 if tile.vectors > 1 else ONE_VECTOR)
+
+
+@cache
+def tile_of_pixels(filters: int, pixels: int, size: int) -> Tile:
+    """Return the tile for pixels in the lanes: its rows are filters, its columns so many pixels side by side, or a part of them."""
+    lanes, registers = tiles_for(size)[0].lanes, 32 if host_features() & {"avx512f", "neon"} else 16
+    rows = -(-filters // -(-filters // (12 if registers > 16 else 6)))
+    fitting = [Tile(rows, vectors, lanes) for vectors in range(1, MOST + 1) if rows * vectors + min(rows, vectors) < registers]
+    return min(fitting, key=lambda tile: (-(-pixels // tile.width) * (max(tile.rows * tile.vectors / 2, LATENCY) + 1), -tile.vectors))

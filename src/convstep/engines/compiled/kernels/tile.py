@@ -170,12 +170,7 @@ class _Emitter:
         builder.position_at_end(inner)
         step, b = builder.phi(I64), builder.phi(I64)
         running = {cell: builder.phi(self.vector) for cell in self.cells}
-        right = [self.load(self.plus(b, n * self.width), self.vector, self.size) for n in self.vectors]
-        total = {}
-        for m in self.rows:
-            left = self.splat(self.load(self.plus(rows[m], step), self.number, self.size))
-            for n in self.vectors:
-                total[m, n] = builder.call(self.fma, [left, right[n], running[m, n]])
+        total = self._products(running, rows, step, b)
         step_next, b_next = self.plus(step, product.a_term), self.plus(b, product.b_term)
         builder.cbranch(builder.icmp_signed("!=", step_next, end), inner, outer_end)
         builder.position_at_end(outer_end)
@@ -194,6 +189,23 @@ class _Emitter:
             running[cell].add_incoming(total[cell], inner)
         builder.position_at_end(done)
         return total
+
+    def _products(self, sums: dict[Any, Any], rows: list[Any], step: Any, b: Any) -> dict[Any, Any]:
+        """Return the sums after one more term. Registers hold the side that has less, and one of the other side at a time."""
+        left = [lambda m=m: self.splat(self.load(self.plus(rows[m], step), self.number, self.size)) for m in self.rows]
+        right = [lambda n=n: self.load(self.plus(b, n * self.width), self.vector, self.size) for n in self.vectors]
+        found = {}
+        if len(left) < len(right):
+            held = [load() for load in left]
+            for n, load in enumerate(right):
+                one = load()
+                found.update({(m, n): self.builder.call(self.fma, [held[m], one, sums[m, n]]) for m in self.rows})
+            return found
+        held = [load() for load in right]
+        for m, load in enumerate(left):
+            one = load()
+            found.update({(m, n): self.builder.call(self.fma, [one, held[n], sums[m, n]]) for n in self.vectors})
+        return found
 
     def _store(self, c_rows: list[Any], sums: dict[Any, Any], full: Any) -> None:
         """Write all columns, or the first ones: whole vectors, then the last one in pieces of 1, 2, 4, ... numbers."""

@@ -41,11 +41,13 @@ class Vectors(NamedTuple):
     load: Any  # (address) -> vector
     load_apart: Any  # (address, stride) -> vector of numbers that lie apart
     store: Any  # (address, vector)
+    transpose: Any  # (to, its stride, address, stride): as many vectors as there are lanes, the first lanes as the first vector
     fill: Any  # (number) -> vector
     plus: Any  # (vector, vector) -> vector
     fma: Any  # (a, b, c) -> a * b + c, rounded once
     larger: Any  # (best, x) -> vector; NaN stays, and wins
     share: Any  # (x, y, vector) -> vector; times 1 where x == y, else times 0
+    positive: Any  # (x, vector) -> vector; 0 where x is not above 0
     places: Any  # (place) -> vector of places, which count numbers
     winner: Any  # (best, x, places, place) -> places; where `larger` takes x, its place
     taken: Any  # (places, place, vector) -> vector; 0 in lanes of another place
@@ -108,7 +110,36 @@ def _memory(kind: Lanes, size: int) -> tuple[Any, ...]:
 
         return types.int64(address, value), generate
 
-    return load, load_apart, store
+    @intrinsic
+    def transpose(_context: Any, to: Any, to_stride: Any, address: Any, stride: Any) -> Any:
+        def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            to, to_stride, address, stride = arguments
+            rows = []
+            for _ in range(kind.lanes):
+                rows.append(builder.load(builder.inttoptr(address, kind.vector.as_pointer())))
+                rows[-1].align = size
+                address = builder.add(address, stride)
+            for row in _transposed(builder, rows):
+                builder.store(row, builder.inttoptr(to, kind.vector.as_pointer())).align = size
+                to = builder.add(to, to_stride)
+            return I64(0)
+
+        return types.int64(to, to_stride, address, stride), generate
+
+    return load, load_apart, store, transpose
+
+
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Return rows as columns: of each pair of rows, half a square apart, halves of smaller and smaller squares change places."""
+    lanes, half = len(rows), len(rows) // 2
+    while half:
+        for i in (i for i in range(lanes) if not i & half):
+            one, other = rows[i], rows[i + half]
+            for shift, place in ((0, i), (half, i + half)):
+                taken = [lane % half + lane // (2 * half) * 2 * half + shift + (lanes if lane & half else 0) for lane in range(lanes)]
+                rows[place] = builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(I32, lanes), taken))
+        half //= 2
+    return rows
 
 
 def _arithmetic(kind: Lanes, suffix: str) -> tuple[Any, ...]:
@@ -150,7 +181,15 @@ def _arithmetic(kind: Lanes, suffix: str) -> tuple[Any, ...]:
 
         return kind(x, y, value), generate
 
-    return fill, plus, fma, larger, share
+    @intrinsic
+    def positive(_context: Any, x: Any, value: Any) -> Any:
+        def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            x, value = arguments
+            return builder.select(builder.fcmp_ordered(">", x, _all(kind, 0.0)), value, _all(kind, 0.0))
+
+        return kind(x, value), generate
+
+    return fill, plus, fma, larger, share, positive
 
 
 def _places(kind: Lanes, whole: Lanes, size: int) -> tuple[Any, ...]:
