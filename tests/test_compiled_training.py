@@ -47,6 +47,9 @@ def test_normalizing_is_numpys_bits_and_so_is_its_gradient(shape: tuple[int, ...
     mean, inverse, gamma, beta, d_gamma, d_beta = (drawn(shape[2:], dtype, seed) for seed in range(2, 8))
     for scale, shift in ((gamma, beta), (gamma, None), (None, beta), (None, None)):
         np.testing.assert_array_equal(ENGINE.normalize(x, mean, inverse, scale, shift), NUMPY.normalize(x, mean, inverse, scale, shift))
+        floored = ENGINE.normalize(x, mean, inverse, scale, shift, floor=True)
+        np.testing.assert_array_equal(floored, NUMPY.normalize(x, mean, inverse, scale, shift, floor=True))
+        np.testing.assert_array_equal(floored, np.maximum(ENGINE.normalize(x, mean, inverse, scale, shift), 0))
         arguments = dy, x, mean, inverse, scale, d_gamma, d_beta
         np.testing.assert_array_equal(ENGINE.normalize_to_x(*arguments), NUMPY.normalize_to_x(*arguments))
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -138,6 +139,8 @@ def check_pooling(case: Case) -> None:
     agree(called(COMPILED.window_sum_to_x, dy, window), NUMPY.window_sum_to_x(dy, window), cells, spread)
     for ties in TIES:
         agree(called(COMPILED.max_pool_to_x, dy, x, window, ties), NUMPY.max_pool_to_x(dy, x, window, ties), cells, spread)
+        floored = called(partial(COMPILED.max_pool_to_x, floor=True), dy, x, window, ties)
+        agree(floored, NUMPY.max_pool_to_x(dy, x, window, ties, floor=True), cells, spread)
     agree(called(COMPILED.pixel_sum, dy), NUMPY.pixel_sum(dy), dy[..., 0].size, NUMPY.pixel_sum(finite(dy)))
 
 

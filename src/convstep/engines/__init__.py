@@ -35,8 +35,8 @@ class Engine:
         The sum of each channel over all pixels of all images: towards a bias.
     max_pool : (x, window) -> y
         The largest value of each window; the padding never wins.
-    max_pool_to_x : (dy, x, window, ties) -> dx
-        Hand dy to the largest value of each window: to the "first" of equals, or to "all" of them.
+    max_pool_to_x : (dy, x, window, ties, floor=False) -> dx
+        Hand dy to the largest value of each window: to the "first" of equals, or to "all" of them; with `floor`, only to values above 0.
     window_sum : (x, window) -> y
         The sum of each window, channel by channel.
     window_sum_to_x : (dy, window) -> dx
@@ -47,8 +47,8 @@ class Engine:
         Its gradient, from what it returned.
     moments : (x) -> (mean, variance)
         Of each channel of x (m, cells, channels).
-    normalize : (x, mean, inverse, gamma or None, beta or None) -> y
-        (x - mean) inverse gamma + beta, channel by channel.
+    normalize : (x, mean, inverse, gamma or None, beta or None, floor=False) -> y
+        (x - mean) inverse gamma + beta, channel by channel; with `floor`, 0 where that is negative.
     normalize_to_gamma_beta : (dy, x, mean, inverse) -> (d_gamma, d_beta)
         The gradients of gamma and beta.
     normalize_to_x : (dy, x, mean, inverse, gamma or None, d_gamma, d_beta) -> dx
@@ -76,13 +76,13 @@ class Engine:
     correlate_to_w: Callable[[Array, Array, Window2d, int], Array]
     pixel_sum: Callable[[Array], Array]
     max_pool: Callable[[Array, Window2d], Array]
-    max_pool_to_x: Callable[[Array, Array, Window2d, Ties], Array]
+    max_pool_to_x: Callable[..., Array]
     window_sum: Callable[[Array, Window2d], Array]
     window_sum_to_x: Callable[[Array, Window2d], Array]
     activate: Callable[[str, Array, float, Array | None], Array]
     activate_to_x: Callable[[str, Array, Array, float], Array]
     moments: Callable[[Array], tuple[Array, Array]]
-    normalize: Callable[[Array, Array, Array, Array | None, Array | None], Array]
+    normalize: Callable[..., Array]
     normalize_to_gamma_beta: Callable[[Array, Array, Array, Array], tuple[Array, Array]]
     normalize_to_x: Callable[[Array, Array, Array, Array, Array | None, Array, Array], Array]
     update: Callable[[Rule, Sequence[Entry]], None]

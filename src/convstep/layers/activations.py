@@ -107,6 +107,11 @@ FROM_OUTPUT: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
+def is_floor(activation: Activation) -> bool:
+    """Return whether an activation is the plain `relu`, which operations do in the same pass."""
+    return isinstance(activation, ActivationFunction) and activation.name == "relu" and not activation.options
+
+
 def of_sums(activation: Activation, z: Array) -> tuple[Array, Any]:
     """Return the output of an activation, and what its `backward` needs; the output may take the place of z, which is nobody else's."""
     return activation.forward(z, out=z) if isinstance(activation, ActivationFunction) else activation.forward(z)

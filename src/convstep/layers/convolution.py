@@ -125,17 +125,18 @@ class Conv2D(Convolution):
         """Return the shape of the output."""
         return (input_shape[0], *window_sizes(self.name, input_shape, self.kernel_size, **self.window), self.filters)
 
-    def forward(self, x: Array, **_mode: Any) -> tuple[Array, Any]:
-        """Slide the filters over x, add the bias, apply the activation."""
+    def forward(self, x: Array, *, floor: bool = False, **_mode: Any) -> tuple[Array, Any]:
+        """Slide the filters over x, add the bias, apply the activation; with `floor`, that of a ReLU that follows too."""
         self.check(x.shape)
-        kernel = self.parameter("kernel")
-        y, memory = activations.of_sums(self.activation, ops.conv2d(x, kernel, self.bias, groups=self.groups, **self.window))
+        kernel, floors = self.parameter("kernel"), activations.is_floor(self.activation)
+        z = ops.conv2d(x, kernel, self.bias, groups=self.groups, floor=floor or floors, **self.window)
+        y, memory = (z, z) if floors else activations.of_sums(self.activation, z)
         return y, (x, kernel, memory)
 
-    def backward(self, dy: Array, cache: Any, *, to_x: bool = True) -> tuple[Any, Gradients]:
-        """Return the gradients of x (None if not `to_x`), kernel and bias."""
+    def backward(self, dy: Array, cache: Any, *, to_x: bool = True, floored: bool = False) -> tuple[Any, Gradients]:
+        """Return the gradients of x (None if not `to_x`), kernel and bias; `floored` says that dy has gone through the activation."""
         x, kernel, memory = cache
-        dz = self.activation.backward(dy, memory)
+        dz = dy if floored else self.activation.backward(dy, memory)
         dx, dw, db = ops.conv2d_backward(dz, x, kernel, groups=self.groups, to_x=to_x, **self.window)
         return dx, self.with_bias(db, kernel=dw)
 

@@ -57,11 +57,13 @@ class Dense(Layer):
         """Return the shape of the output."""
         return (*input_shape[:-1], self.units)
 
-    def forward(self, x: Array, **_mode: Any) -> tuple[Array, Any]:
-        """Return activation(x @ kernel + bias)."""
+    def forward(self, x: Array, *, floor: bool = False, **_mode: Any) -> tuple[Array, Any]:
+        """Return activation(x @ kernel + bias); with `floor`, after that of a ReLU that follows too."""
         self.check(x.shape)
         kernel, bias = self.parameter("kernel"), self.parameter("bias") if self.use_bias else None
-        y, memory = activations.of_sums(self.activation, ops.dense(x, kernel, bias))
+        floors = activations.is_floor(self.activation)
+        z = ops.dense(x, kernel, bias, floor=floor or floors)
+        y, memory = (z, z) if floors else activations.of_sums(self.activation, z)
         return y, (x, kernel, memory)
 
     def backward(self, dy: Array, cache: Any, *, to_x: bool = True) -> tuple[Any, Gradients]:

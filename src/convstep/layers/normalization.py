@@ -109,15 +109,15 @@ class BatchNormalization(Normalization):
         self.axis_of(self.axis, input_shape)
         return tuple(input_shape)
 
-    def forward(self, x: Array, *, training: bool = False, **_mode: Any) -> tuple[Array, Any]:
-        """Normalize with the statistics of the batch in training, else with the moving ones."""
+    def forward(self, x: Array, *, training: bool = False, floor: bool = False, **_mode: Any) -> tuple[Array, Any]:
+        """Normalize with the statistics of the batch in training, else with the moving ones; with `floor`, do a ReLU that follows too."""
         self.check(x.shape)
         cells = self._cells(x)
         learning, engine = bool(training and self.trainable), current_engine()
         mean, variance = engine.moments(cells) if learning else (self.parameter("moving_mean"), self.parameter("moving_variance"))
         inverse = (1 / np.sqrt(variance + self.epsilon)).astype(cells.dtype, copy=False)
         gamma, beta = self.parameter("gamma") if self.scale else None, self.parameter("beta") if self.center else None
-        y = engine.normalize(cells, mean, inverse, gamma, beta)
+        y = engine.normalize(cells, mean, inverse, gamma, beta, floor=floor)
         cache = cells, mean, inverse, gamma, (mean, variance) if learning else None
         return self._images(y.astype(result_type(x), copy=False), x.shape), cache
 

@@ -48,9 +48,9 @@ class MaxPooling2D(Pooling):
         self.check(x.shape)
         return ops.max_pool2d(x, self.pool_size, strides=self.strides, padding=self.padding), x
 
-    def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
-        """Hand dy to the largest number of each window, to the first of equals."""
-        return ops.max_pool2d_backward(dy, cache, self.pool_size, strides=self.strides, padding=self.padding), {}
+    def backward(self, dy: Array, cache: Any, *, floor: bool = False) -> tuple[Array, Gradients]:
+        """Hand dy to the largest number of each window, to the first of equals; with `floor`, on through the ReLU that gave the numbers."""
+        return ops.max_pool2d_backward(dy, cache, self.pool_size, strides=self.strides, padding=self.padding, floor=floor), {}
 
 
 class AveragePooling2D(Pooling):

@@ -27,6 +27,7 @@ from convstep.layers import (
     Symbol,
 )
 from convstep.layers.activations import ActivationFunction
+from convstep.models.links import Link, linked
 
 LEAST = 2  # layers with weights of a stretch: fewer take less time than the copying of what goes in
 MOST = 24 << 20  # bytes of results: what is larger takes so much time that Python's is nothing, and its memory is needed
@@ -47,16 +48,18 @@ class Chain:
 
     def __init__(self, nodes: Sequence[Symbol]) -> None:
         self.layers = [node.layer for node in nodes]
-        self._pieces: list[tuple[int, Symbol | Stretch]] = []
+        links = linked(self.layers)
+        self._pieces: list[tuple[int, Link | Stretch]] = []
+        self._modes = [True if node.training is None else node.training for node in nodes]
         recordable = [is_recordable(node.layer) and node.training is not False for node in nodes]
         at = 0
         while at < len(nodes):
             end = next((i for i in range(at, len(nodes)) if not recordable[i]), len(nodes))
             if sum(isinstance(layer, Conv2D | Dense) for layer in self.layers[at:end]) >= LEAST:
-                self._pieces.append((at, Stretch(self.layers[at:end])))
+                self._pieces.append((at, Stretch(links[at:end])))
                 at = end
             else:
-                self._pieces.append((at, nodes[at]))
+                self._pieces.append((at, links[at]))
                 at += 1
 
     def forward(self, x: Array, rng: np.random.Generator | None) -> tuple[Array, list[Any]]:
@@ -67,7 +70,7 @@ class Chain:
                 x, found = piece.forward(x, to_x=at > first)
                 caches += found
             else:
-                x, cache = piece.layer.forward(x, training=True if piece.training is None else piece.training, rng=rng)
+                x, cache = piece.forward(x, training=self._modes[at], rng=rng)
                 caches.append(cache)
         return x, caches
 
@@ -78,12 +81,12 @@ class Chain:
             if isinstance(piece, Stretch):
                 given, caches[at:] = caches[at:], []
                 dx, found = piece.backward(dy, given)
-                totals |= {id(layer): gradients for layer, gradients in zip(piece.layers, found, strict=True)}
+                totals |= {id(link.layer): gradients for link, gradients in zip(piece.links, found, strict=True)}
             elif at > first:
-                dx, gradients = piece.layer.backward(dy, caches.pop())
+                dx, gradients = piece.backward(dy, caches.pop())
                 totals[id(piece.layer)] = dict(gradients)
             else:
-                dx, totals[id(piece.layer)] = None, dict(piece.layer.gradients(dy, caches.pop()))
+                dx, totals[id(piece.layer)] = None, dict(piece.gradients(dy, caches.pop()))
             if at <= first or dx is None:
                 break
             dy = dx
@@ -96,8 +99,8 @@ class Chain:
 class Stretch:
     """Some layers of a chain, which engines do on kernels alone."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        self.layers, self.to_x = list(layers), True
+    def __init__(self, links: Sequence[Link]) -> None:
+        self.links, self.to_x = list(links), True
         self._key: Any = None
         self._begin(None)
 
@@ -155,21 +158,21 @@ class Stretch:
 
     def _forward(self, x: Array) -> tuple[Array, list[Any]]:
         caches, self._held = [], x.nbytes
-        for layer in self.layers:
-            x, cache = layer.forward(x, training=True)
+        for link in self.links:
+            x, cache = link.forward(x, training=True)
             caches.append(cache)
-            self._held += x.nbytes
+            self._held += 0 if link.idle else x.nbytes
         return x, caches
 
     def _backward(self, dy: Array, caches: list[Any]) -> tuple[Array | None, Found]:
         found: Found = []
-        first = 0 if self.to_x else next((i for i, layer in enumerate(self.layers) if layer.trainable_parameters), len(self.layers))
-        for i in range(len(self.layers) - 1, first - 1, -1):
-            layer = self.layers[i]
+        first = 0 if self.to_x else next((i for i, link in enumerate(self.links) if link.layer.trainable_parameters), len(self.links))
+        for i in range(len(self.links) - 1, first - 1, -1):
+            link = self.links[i]
             if i == first and not self.to_x:
-                found.append(dict(layer.gradients(dy, caches[i])))
+                found.append(dict(link.gradients(dy, caches[i])))
                 continue
-            dy, gradients = layer.backward(dy, caches[i])
+            dy, gradients = link.backward(dy, caches[i])
             found.append(dict(gradients))
         found += [{}] * first
         return (dy if self.to_x else None), found[::-1]
@@ -178,8 +181,9 @@ class Stretch:
 
     def _key_of(self, x: Array, engine: Engine) -> Any:
         """Return what a recording depends on besides numbers: it knows where weights lie, not what they are, and layers as they were."""
-        parameters = [item for layer in self.layers for item in layer.parameters]
-        options = [value for layer in self.layers for name, value in vars(layer).items() if name not in PASSING]
+        layers = [link.layer for link in self.links]
+        parameters = [item for layer in layers for item in layer.parameters]
+        options = [value for layer in layers for name, value in vars(layer).items() if name not in PASSING]
         facts = (
             os.getpid(),
             threading.get_ident(),

@@ -20,6 +20,7 @@ def conv2d(
     padding: Any = 0,
     dilation_rate: Any = 1,
     groups: int = 1,
+    floor: bool = False,
 ) -> Array:
     """Slide filters over a batch of images; the filters are not flipped.
 
@@ -38,6 +39,8 @@ def conv2d(
         output has ceil(size / stride) cells, an odd one after, as in Keras.
     groups : int
         Into how many groups the channels and the filters fall; each filter sees the channels of its group.
+    floor : bool
+        Whether negative results become 0, as `relu` makes them.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def conv2d(
         If an array does not hold real numbers, or an option is of the wrong kind.
     """
     given = doors.convolution("conv2d", x, w, b, {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "groups": groups})
-    y = current_engine().correlate(given.x, given.w, given.b, given.window, given.groups)
+    y = current_engine().correlate(given.x, given.w, given.b, given.window, given.groups, floor=doors.flag("conv2d", "floor", floor))
     return y.astype(given.dtype, copy=False)
 
 
@@ -191,7 +194,7 @@ def conv2d_transpose_backward(
 
 
 @public
-def dense(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Array:
+def dense(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None, *, floor: bool = False) -> Array:
     """Multiply every row of features with a matrix of weights: a convolution of single pixels.
 
     Parameters
@@ -202,6 +205,8 @@ def dense(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Array:
         Weights.
     b : (units,), optional
         Bias.
+    floor : bool
+        Whether negative results become 0, as `relu` makes them.
 
     Returns
     -------
@@ -215,7 +220,7 @@ def dense(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Array:
         If an array does not hold real numbers.
     """
     shape, given = doors.dense("dense", x, w, b)
-    y = current_engine().correlate(given.x, given.w, given.b, given.window, 1)
+    y = current_engine().correlate(given.x, given.w, given.b, given.window, 1, floor=doors.flag("dense", "floor", floor))
     return y.reshape(*shape[:-1], given.w.shape[3]).astype(given.dtype, copy=False)
 
 

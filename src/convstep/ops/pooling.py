@@ -48,7 +48,7 @@ def max_pool2d(
 
 
 @public
-def max_pool2d_backward(
+def max_pool2d_backward(  # noqa: PLR0913 - all are options of the field
     dy: ArrayLike,
     x: ArrayLike,
     pool_size: Any,
@@ -58,6 +58,7 @@ def max_pool2d_backward(
     dilation_rate: Any = 1,
     ceil_mode: bool = False,
     ties: Ties = "first",
+    floor: bool = False,
 ) -> Array:
     """Carry the gradient of `max_pool2d` back.
 
@@ -70,6 +71,8 @@ def max_pool2d_backward(
     ties : "first" or "all"
         Which of several largest values of a window gets the gradient: the first in reading order, as in most frameworks, or each of
         them, as in the course.
+    floor : bool
+        Whether x is what `relu` returned and the gradient of what `relu` was given is wanted: only values above 0 get any.
 
     Returns
     -------
@@ -83,7 +86,8 @@ def max_pool2d_backward(
     winners: Ties = "all" if one_of("max_pool2d_backward", "ties", ties, ("first", "all")) == "all" else "first"
     options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "ceil_mode": ceil_mode}
     dz, given = doors.pooling_gradient("max_pool2d_backward", dy, x, pool_size, options)
-    return current_engine().max_pool_to_x(dz, given.x, given.window, winners).astype(given.dtype, copy=False)
+    through = doors.flag("max_pool2d_backward", "floor", floor)
+    return current_engine().max_pool_to_x(dz, given.x, given.window, winners, floor=through).astype(given.dtype, copy=False)
 
 
 @public

@@ -33,17 +33,17 @@ def moments(x: Array) -> tuple[Array, Array]:
     return mean, variance
 
 
-def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: Array | None) -> Array:
+def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: Array | None, *, floor: bool = False) -> Array:
     """Return (x - mean) inverse gamma + beta; see `Engine`."""
     if not _has_kernels(x, mean, inverse, gamma, beta):
-        return plain.normalize(x, mean, inverse, gamma, beta)
+        return plain.normalize(x, mean, inverse, gamma, beta, floor=floor)
     x, rows = laid_out(x), _rows(mean, inverse, gamma, beta)
     cells, _, block, width = cut = _cut(x)
     y = empty(x.shape, x.dtype)
     with Buffers() as buffers:
         scratch = buffers.take(threads() * 4 * width * x.itemsize)
         numbers = packed(address_of(x), address_of(y), *map(_address, rows), scratch, *cut)
-        run(kernel("normalization.normalize", x.itemsize), -(-cells // block), numbers)
+        run(kernel("normalization.normalize", x.itemsize, int(floor)), -(-cells // block), numbers)
     return y
 
 

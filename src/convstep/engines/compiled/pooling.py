@@ -45,13 +45,13 @@ def window_sum(x: Array, window: Window2d) -> Array:
     return _fold(x, window, largest=False) if suits(x) else NUMPY.window_sum(x, window)
 
 
-def max_pool_to_x(dy: Array, x: Array, window: Window2d, ties: Ties) -> Array:
+def max_pool_to_x(dy: Array, x: Array, window: Window2d, ties: Ties, *, floor: bool = False) -> Array:
     """Hand dy to the largest value of each window; see `Engine`."""
     if not suits(dy, x) or window.height.reach * window.width.size * x.shape[3] >= PLACES:
-        return NUMPY.max_pool_to_x(dy, x, window, ties)
+        return NUMPY.max_pool_to_x(dy, x, window, ties, floor=floor)
     dx = empty(x.shape, x.dtype)
     if dx.size:
-        plan = _sharing(window, ties, x.itemsize, x.shape, x.strides, dy.strides)
+        plan = _sharing(window, ties, floor, x.itemsize, x.shape, x.strides, dy.strides)
         run(plan.code, plan.jobs, packed(address_of(dy), address_of(x), address_of(dx)) + plan.numbers)
     return dx
 
@@ -99,7 +99,7 @@ def _folding(window: Window2d, size: int, largest: bool, workers: int, shape: Sh
 
 
 @lru_cache(maxsize=512)
-def _sharing(window: Window2d, ties: Ties, size: int, shape: Shape, x_strides: Shape, dy_strides: Shape) -> _Plan:
+def _sharing(window: Window2d, ties: Ties, floor: bool, size: int, shape: Shape, x_strides: Shape, dy_strides: Shape) -> _Plan:  # noqa: FBT001 - a key
     images, height, width, channels = shape
     down, across = window.height, window.width
     once = _apart(down) and _apart(across) and (ties == "all" or down.kernel * across.kernel <= FEW)
@@ -109,7 +109,7 @@ def _sharing(window: Window2d, ties: Ties, size: int, shape: Shape, x_strides: S
     square = down.kernel if down.kernel == across.kernel and down.kernel in UNROLLED else 0
     code = kernel("pooling.share_largest", size, lanes_for(channels, size), int(ties == "all"), int(strided), square)
     numbers = packed(
-        *dy_strides, *x_strides, height, width, channels, *_walk(window), *window.out, band, bands, int(once), int(filled)
+        *dy_strides, *x_strides, height, width, channels, *_walk(window), *window.out, band, bands, int(once), int(filled), int(floor)
     )  # fmt: skip
     return _Plan(code, images * bands, 0, numbers)
 

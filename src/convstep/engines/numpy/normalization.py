@@ -17,7 +17,7 @@ def moments(x: Array) -> tuple[Array, Array]:
 
 
 @np.errstate(all="ignore")
-def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: Array | None) -> Array:
+def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: Array | None, *, floor: bool = False) -> Array:
     """Return (x - mean) inverse gamma + beta; see `Engine`."""
     y = x - mean
     y *= inverse
@@ -25,7 +25,7 @@ def normalize(x: Array, mean: Array, inverse: Array, gamma: Array | None, beta: 
         y *= gamma
     if beta is not None:
         y += beta
-    return y
+    return np.maximum(y, 0, out=y) if floor else y
 
 
 @np.errstate(all="ignore")

@@ -27,7 +27,7 @@ def window_sum(x: Array, window: Window2d) -> Array:
 
 
 @np.errstate(all="ignore")
-def max_pool_to_x(dy: Array, x: Array, window: Window2d, ties: Ties) -> Array:
+def max_pool_to_x(dy: Array, x: Array, window: Window2d, ties: Ties, *, floor: bool = False) -> Array:
     """Hand dy to the largest value of each window; see `Engine`."""
     dx = np.zeros(x.shape, dy.dtype)
     for block in _blocks(x, window):
@@ -40,6 +40,8 @@ def max_pool_to_x(dy: Array, x: Array, window: Window2d, ties: Ties) -> Array:
         d_half = np.zeros(half.shape, dy.dtype)
         _claim(block.outputs(dy), (y, half), far, ties, dx=d_half, once=far.apart)
         _claim(d_half, (half, cells), near, ties, dx=block.cells(dx), once=far.apart and near.apart)
+    if floor:
+        np.copyto(dx, 0, where=~(x > 0))
     return dx
 
 

@@ -91,9 +91,9 @@ def _spread(size):
     return spread
 
 
-def normalize(size):
-    """Make the kernel y = (x - mean) inverse gamma + beta. One job is a block of cells."""
-    run, spread = RUNS[size], _spread(size)
+def normalize(size, floor):
+    """Make the kernel y = (x - mean) inverse gamma + beta, or 0 where that is negative and `floor`. One job is a block of cells."""
+    run, spread, zero = RUNS[size], _spread(size), NUMBERS[size](0)
 
     def normalize(x, y, mean, inverse, gamma, beta, scratch, cells, channels, block, width, job, worker):
         place, row_size = scratch + worker * 4 * width * size, width * size
@@ -106,7 +106,8 @@ def normalize(size):
         for first in range(0, numbers, width):
             source, to = run(x + (job * block * channels + first) * size), run(y + (job * block * channels + first) * size)
             for i in range(min(width, numbers - first)):
-                to[i] = (source[i] - middle[i]) * narrow[i] * scale[i] + shift[i]
+                normal = (source[i] - middle[i]) * narrow[i] * scale[i] + shift[i]
+                to[i] = zero if floor and normal <= zero else normal
 
     return normalize
 

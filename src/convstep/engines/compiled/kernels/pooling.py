@@ -142,12 +142,12 @@ def share_largest(size, lanes, every, strided, kernel):
     dx[n, h, w, c] = sum over the windows i, j whose largest cell is n, h, w, c of  dy[n, i, j, c]
 
     One job is a band of rows of dx, of one image; it looks at all windows that touch them. Where no cell is in two windows (`once`), all
-    their cells are written; else the band is cleared and added to. `strided`: channels are no neighbours in x or in dy. Windows of
-    `kernel` x `kernel` cells get code of their own.
+    their cells are written; else the band is cleared and added to. With `floor`, dy goes where the largest is above 0. `strided`: channels
+    are no neighbours in x or in dy. Windows of `kernel` x `kernel` cells get code of their own.
     """
     words = vectors(size, lanes)
     load_run, load_apart, store, plus, larger, keep = words.load, words.load_apart, words.store, words.plus, words.larger, words.keep
-    places, winner, taken, share = words.places, words.winner, words.taken, words.share
+    places, winner, taken, share, positive = words.places, words.winner, words.taken, words.share, words.positive
     scatter, scatter_some = words.scatter, words.scatter_some
 
     @inner
@@ -155,13 +155,15 @@ def share_largest(size, lanes, every, strided, kernel):
         return load_apart(address, stride) if strided else load_run(address)
 
     @inner
-    def to_first(dy, x, strides, dx, steps, cells, owned, skip, once):
+    def to_first(dy, x, strides, dx, steps, cells, owned, skip, once, floor):
         best, at = load(x, strides[2]), places(0)
         for p in range(cells[0]):
             for q in range(cells[1]):
                 value = load(x + p * strides[0] + q * strides[1], strides[2])
                 at = winner(best, value, at, p * steps[0] + q * steps[1])
                 best = larger(best, value)
+        if floor:
+            dy = positive(best, dy)
         if once:
             for p in range(cells[0]):
                 for q in range(cells[1]):
@@ -173,7 +175,7 @@ def share_largest(size, lanes, every, strided, kernel):
             scatter_some(dx, dy, at, skip, owned[0], owned[1])
 
     @inner
-    def to_every(dy, x, strides, dx, steps, cells, owned, skip, once):
+    def to_every(dy, x, strides, dx, steps, cells, owned, skip, once, floor):
         best = load(x, strides[2])
         for p in range(cells[0]):
             for q in range(cells[1]):
@@ -181,7 +183,8 @@ def share_largest(size, lanes, every, strided, kernel):
         for p in range(cells[0]):
             if owned[0] <= p * steps[0] < owned[1]:
                 for q in range(cells[1]):
-                    part = share(load(x + p * strides[0] + q * strides[1], strides[2]), best, dy)
+                    value = load(x + p * strides[0] + q * strides[1], strides[2])
+                    part = positive(value, share(value, best, dy)) if floor else share(value, best, dy)
                     to = dx + (p * steps[0] + q * steps[1]) * size
                     store(to, part if once else plus(load_run(to), keep(part, skip)))
 
@@ -190,7 +193,7 @@ def share_largest(size, lanes, every, strided, kernel):
     def share_largest(
         dy, x, dx, dy_image, dy_row, dy_pixel, dy_channel, x_image, x_row, x_pixel, x_channel, height, width, channels,
         top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w, out_h, out_w,
-        band, bands, once, filled, job, worker,
+        band, bands, once, filled, floor, job, worker,
     ):  # fmt: skip
         n, line = job // bands, width * channels
         r0, r1 = owned_rows(job % bands, band, top, height)
@@ -214,9 +217,9 @@ def share_largest(size, lanes, every, strided, kernel):
                     gradient = load(given + c * dy_channel, dy_channel)
                     cell, target, skip = source + c * x_channel, to + c * size, piece * lanes - c
                     if kernel and cells[0] == kernel and cells[1] == kernel:
-                        hand(gradient, cell, strides, target, steps, (kernel, kernel), owned, skip, once)
+                        hand(gradient, cell, strides, target, steps, (kernel, kernel), owned, skip, once, floor)
                     else:
-                        hand(gradient, cell, strides, target, steps, cells, owned, skip, once)
+                        hand(gradient, cell, strides, target, steps, cells, owned, skip, once, floor)
 
     return share_largest
 

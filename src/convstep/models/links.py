@@ -1,0 +1,79 @@
+"""Links: layers of a chain, of which some do work of a neighbour in the same pass over memory.
+
+A ReLU is done by the layer that it follows, whose kernel ends with it; max pooling hands gradients through the ReLU that it reads.
+One rule: the numbers are those of the layers one by one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from convstep.checks import Array
+from convstep.layers import Activation, BatchNormalization, Conv2D, Dense, Layer, MaxPooling2D, ReLU
+from convstep.layers.activations import is_floor
+from convstep.layers.base import Gradients
+
+FLOORING = (BatchNormalization, Conv2D, Dense)  # their `forward` takes `floor`
+
+
+@dataclass
+class Link:
+    """A layer and its part of the work.
+
+    Attributes
+    ----------
+    floors : bool
+        Whether it does the ReLU that follows.
+    idle : bool
+        Whether it is a ReLU that the layer before it does.
+    through : bool
+        Whether it is a pooling that hands gradients on through the ReLU before it.
+    passed : bool
+        Whether the pooling that follows hands gradients through its ReLU.
+    """
+
+    layer: Layer
+    floors: bool = False
+    idle: bool = False
+    through: bool = False
+    passed: bool = False
+
+    def forward(self, x: Array, **mode: Any) -> tuple[Array, Any]:
+        """Return the layer's output and cache."""
+        if self.idle:
+            return x, x
+        said: dict[str, Any] = {**mode, "floor": True} if self.floors else mode
+        return self.layer.forward(x, **said)
+
+    def backward(self, dy: Array, cache: Any, **to_x: bool) -> tuple[Any, Gradients]:
+        """Return the layer's gradients."""
+        if self.passed and _is_relu(self.layer):
+            return dy, {}
+        said = {"floor": self.through, "floored": self.passed}
+        return self.layer.backward(dy, cache, **{word: True for word, holds in said.items() if holds}, **to_x)
+
+    def gradients(self, dy: Array, cache: Any) -> Gradients:
+        """Return the gradients of the layer's parameters alone."""
+        return self.backward(dy, cache, **({"to_x": False} if self.layer.takes_to_x else {}))[1]
+
+
+def linked(layers: Sequence[Layer]) -> list[Link]:
+    """Return the links of layers each of which reads the one before it, and nobody else does."""
+    links = [Link(layer) for layer in layers]
+    for one, other in pairwise(links):
+        if _is_relu(other.layer) and type(one.layer) in FLOORING and _is_plain(one.layer):
+            one.floors = other.idle = True
+        if type(other.layer) is MaxPooling2D and (_is_relu(one.layer) or (type(one.layer) is Conv2D and is_floor(one.layer.activation))):
+            one.passed = other.through = True
+    return links
+
+
+def _is_plain(layer: Any) -> bool:
+    """Return whether nothing is done to a layer's sums behind its kernel."""
+    activation = getattr(layer, "activation", None)
+    return activation is None or getattr(activation, "name", "") == "linear"
+
+
+def _is_relu(layer: Any) -> bool:
+    return type(layer) in {Activation, ReLU} and is_floor(layer.function)
