@@ -6,7 +6,7 @@ One rule: only cells of the image are met, never padding; each job owns what it 
 from convstep.engines.compiled.kernels.compiling import inner
 from convstep.engines.compiled.kernels.sums import run_adder
 from convstep.engines.compiled.kernels.vectors import vectors
-from convstep.engines.compiled.kernels.words import NUMBERS, clear, copy
+from convstep.engines.compiled.kernels.words import NUMBERS, clear
 
 
 @inner
@@ -229,11 +229,33 @@ def spread(size, lanes, wide):
 
     dx[n, h, w, c] = sum over the windows i, j that hold h, w of  dy[n, i, j, c]
 
-    First along the columns, into a buffer of one row; that goes to every row of the window. One job is a band of rows of dx, of one
-    image. Where no cell is in two windows (`apart_h`, `apart_w`), rows and columns are written, else added to.
+    Where no cell is in two windows (`apart_h`, `apart_w`), every cell is written. Else first along the columns, into a buffer of one row;
+    that goes to every row of the window. One job is a band of rows of dx, of one image.
     """
     narrow, add_run = vectors(size, lanes), run_adder(size, lanes, wide)
     load, load_apart, store, plus, keep = narrow.load, narrow.load_apart, narrow.store, narrow.plus, narrow.keep
+
+    @inner
+    def load_some(address, stride):
+        return load_apart(address, stride) if stride != size else load(address)
+
+    @inner
+    def write(to, steps, cells, source, dy_channel, channels):
+        for piece in range(-(-channels // lanes)):
+            c = min(piece * lanes, channels - lanes)
+            value = load_some(source + c * dy_channel, dy_channel)
+            for p in range(cells[0]):
+                for q in range(cells[1]):
+                    store(to + p * steps[0] + q * steps[1] + c * size, value)
+
+    @inner
+    def add(to, step, cells, source, dy_channel, channels):
+        for piece in range(-(-channels // lanes)):
+            c = min(piece * lanes, channels - lanes)
+            value = load_some(source + c * dy_channel, dy_channel)
+            for q in range(cells):
+                place = to + q * step + c * size
+                store(place, plus(load(place), keep(value, piece * lanes - c)))
 
     def spread(
         dy, dx, buffers, dy_image, dy_row, dy_pixel, dy_channel, height, width, channels,
@@ -245,27 +267,22 @@ def spread(size, lanes, wide):
         if not filled:
             clear(dx + (n * height + r0) * line, (r1 - r0) * line)
         half = buffers + worker * buffer_size
-        if apart_w:
-            clear(half, line)
         i0, i1 = touching(r0 - top, r1 - top, step_h, (kernel_h - 1) * tap_h + 1, out_h)
         for i in range(i1 - 1, i0 - 1, -1):
-            if not apart_w:
+            apart = apart_h and apart_w
+            p0, p1 = met(top + i * step_h - r0, tap_h, kernel_h, r1 - r0)
+            target = dx + (n * height + top + i * step_h + p0 * tap_h) * line
+            if not apart:
                 clear(half, line)
             for j in range(out_w - 1, -1, -1):
                 q0, q1 = met(left + j * step_w, tap_w, kernel_w, width)
-                source, to = dy + n * dy_image + i * dy_row + j * dy_pixel, half + (left + j * step_w + q0 * tap_w) * pixel
-                for piece in range(-(-channels // lanes)):
-                    c = min(piece * lanes, channels - lanes)
-                    value = load_apart(source + c * dy_channel, dy_channel) if dy_channel != size else load(source + c * size)
-                    for q in range(q1 - q0):
-                        place = to + q * tap_w * pixel + c * size
-                        store(place, value if apart_w else plus(load(place), keep(value, piece * lanes - c)))
-            for p in range(kernel_h):
-                h = top + i * step_h + p * tap_h
-                if r0 <= h < r1:
-                    if apart_h:
-                        copy(dx + (n * height + h) * line, half, line)
-                    else:
-                        add_run(dx + (n * height + h) * line, half, width * channels)
+                source, first = dy + n * dy_image + i * dy_row + j * dy_pixel, (left + j * step_w + q0 * tap_w) * pixel
+                if apart:
+                    write(target + first, (tap_h * line, tap_w * pixel), (p1 - p0, q1 - q0), source, dy_channel, channels)
+                else:
+                    add(half + first, tap_w * pixel, q1 - q0, source, dy_channel, channels)
+            if not apart:
+                for p in range(p1 - p0):
+                    add_run(target + p * tap_h * line, half, width * channels)
 
     return spread
