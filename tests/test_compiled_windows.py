@@ -375,3 +375,32 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+# --- images seen through matrices ---
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5, 9, 12, 3), (3, 1, 1, 1), (2, 28, 28, 1), (4, 6, 2, 9), (0, 5, 5, 2), (2, 5, 5, 0)])
+def test_images_seen_through_matrices_are_numpys_bits(shape: tuple[int, ...], dtype: Any) -> None:
+    rng = np.random.default_rng(sum(shape))
+    x = rng.standard_normal(shape).astype(dtype)
+    if x.size:
+        x[-1, -1, -1, -1] = np.nan
+    turns = rng.standard_normal((shape[0], 2, 2)).astype(dtype)
+    straight = np.broadcast_to(np.eye(2, dtype=dtype), turns.shape)
+    middle = (np.array(shape[1:3], dtype) - 1) / 2
+    for matrices, spread in ((turns, 3), (straight, 0), (np.round(turns), 1), (100 * turns, 0)):
+        starts = (middle + spread * rng.standard_normal((shape[0], 2))).astype(dtype)
+        got = called(COMPILED.resample, x, matrices, starts, 0.25)
+        np.testing.assert_array_equal(got, NUMPY.resample(x, matrices, starts, 0.25))
+        np.testing.assert_array_equal(COMPILED.resample(np.asfortranarray(x), matrices, starts, 0.25), got)
+    calm = np.nan_to_num(x)
+    np.testing.assert_array_equal(COMPILED.resample(calm, straight, np.broadcast_to(middle, (shape[0], 2)), 0.0), calm)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_are_numpys_bits(dtype: Any) -> None:
+    one, other = np.random.default_rng(0).standard_normal((2, 3, 5, 7)).astype(dtype)
+    np.testing.assert_array_equal(called(COMPILED.product, one, other), one * other)
+    np.testing.assert_array_equal(called(COMPILED.product, one, other.T.copy().T), one * other)

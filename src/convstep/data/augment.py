@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convstep import checks
+from convstep.engines import current_engine
 from convstep.errors import ArgumentTypeError
 
 __all__ = ["Augment", "Standardise", "random_affine", "random_crop", "random_flip", "random_shift"]
@@ -197,50 +198,22 @@ def bilinear(x: NDArray[Cells], matrices: Array, moves: Array, *, fill: float = 
     fill : float
         The value outside the image.
     """
-    n, height, width = x.shape[:3]
-    dtype = np.float64 if x.dtype == np.float64 else np.float32
-    middle = ((height - 1) / 2, (width - 1) / 2)
-    rows, columns = (np.arange(size, dtype=dtype) - half for size, half in zip((height, width), middle, strict=True))
-    places = []
-    for axis, (size, half) in enumerate(zip((height, width), middle, strict=True)):
-        m = matrices[:, axis].astype(dtype)[:, :, None, None]
-        start = (half - moves[:, axis]).astype(dtype)[:, None, None]
-        place = (m[:, 0] * rows[:, None] + start) + m[:, 1] * columns  # (n, height, width)
-        np.clip(place, -1, size, out=place)
-        places.append(place)
-
-    # The image with a border of `fill`, 1 before and 2 behind, so that the four cells around each place exist.
-    padded = _padded(x, (1, 2), fill)
-    flat = padded.reshape(n * padded.shape[1] * padded.shape[2], -1).astype(dtype, copy=False)
-    (row, down), (column, right) = ((np.floor(place).astype(np.intp), place) for place in places)
-    down -= row
-    right -= column
-    corner = ((np.arange(n)[:, None, None] * padded.shape[1] + row + 1) * padded.shape[2] + column + 1).ravel()
-    down, right = down.reshape(-1, 1), right.reshape(-1, 1)
-    upper, lower = (_between(flat, corner + step, right) for step in (0, padded.shape[2]))
-    lower -= upper
-    lower *= down
-    upper += lower
+    dtype = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
     if x.dtype.kind in "ui":
-        np.rint(upper, out=upper)
-    return upper.reshape(x.shape).astype(x.dtype, copy=False)
-
-
-def _between(flat: Array, left: Array, share: Array) -> Array:
-    """Return the values `share` of the way from the cells at `left` to their right neighbours."""
-    here = flat.take(left, axis=0)
-    step = flat.take(left + 1, axis=0)
-    step -= here
-    step *= share
-    here += step
-    return here
+        _is_value(x, fill)
+    images = x.reshape(*x.shape[:3], -1).astype(dtype, copy=False)
+    middle = np.array([(size - 1) / 2 for size in x.shape[1:3]])
+    result = current_engine().resample(images, matrices.astype(dtype), (middle - moves).astype(dtype), fill)
+    if x.dtype.kind in "ui":
+        np.rint(result, out=result)
+    return result.reshape(x.shape).astype(x.dtype, copy=False)
 
 
 def _padded(x: NDArray[Cells], border: tuple[int, int], fill: float) -> NDArray[Cells]:
     """Return the images with a border of `fill`, (before, behind) in both directions."""
     n, height, width = x.shape[:3]
-    if x.dtype.kind in "ui" and not (fill == int(fill) and np.iinfo(x.dtype.str).min <= fill <= np.iinfo(x.dtype.str).max):
-        raise checks.refusal("Augment", f"fill = {fill:g} is no value of {x.dtype.name}", {"x": x, "fill": fill})
+    if x.dtype.kind in "ui":
+        _is_value(x, fill)
     before = border[0]
     result = np.full((n, height + sum(border), width + sum(border), *x.shape[3:]), fill, dtype=x.dtype)
     result[:, before : before + height, before : before + width] = x
@@ -248,6 +221,12 @@ def _padded(x: NDArray[Cells], border: tuple[int, int], fill: float) -> NDArray[
 
 
 # --- What is given ---
+
+
+def _is_value(x: NDArray[Cells], fill: float) -> None:
+    info = np.iinfo(x.dtype.str)
+    if not (fill == int(fill) and info.min <= fill <= info.max):
+        raise checks.refusal("Augment", f"fill = {fill:g} is no value of {x.dtype.name}", {"x": x, "fill": fill})
 
 
 def _images(op: str, x: object) -> None:

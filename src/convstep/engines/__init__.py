@@ -59,8 +59,13 @@ class Engine:
         The sum of two arrays of one shape; with `floor`, 0 where it is negative.
     times : (x, factor) -> y
         A multiple.
+    product : (one, other) -> y
+        The product, number by number, of two arrays of one shape.
     softmax : (x) -> y
         exp(x) / sum(exp(x)) along the last axis.
+    resample : (x, matrices, starts, fill) -> y
+        Each image of x (m, height, width, channels) as it is seen through its own matrix: cell (i, j) of the result, counted from the
+        middle, is taken from `matrix @ (i, j) + start`, counted from the first cell; outside of the image it is `fill`.
     workers : () -> int
         How many threads share the work.
     program : (function, arrays, frozen=...) -> program, or None
@@ -88,7 +93,9 @@ class Engine:
     update: Callable[[Rule, Sequence[Entry]], None]
     plus: Callable[..., Array]
     times: Callable[[Array, float], Array]
+    product: Callable[[Array, Array], Array]
     softmax: Callable[[Array], Array]
+    resample: Callable[[Array, Array, Array, float], Array]
     workers: Callable[[], int]
     program: Callable[..., Program] | None
 

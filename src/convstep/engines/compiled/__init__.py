@@ -3,12 +3,13 @@
 from dataclasses import replace
 from functools import partial
 
-from convstep.engines.compiled.arithmetic import plus, softmax, times
+from convstep.engines.compiled.arithmetic import plus, product, softmax, times
 from convstep.engines.compiled.elementwise import activate, activate_to_x
 from convstep.engines.compiled.linear import correlate, correlate_to_w, correlate_to_x
 from convstep.engines.compiled.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
 from convstep.engines.compiled.pooling import max_pool, max_pool_to_x, window_sum, window_sum_to_x
 from convstep.engines.compiled.program import Program
+from convstep.engines.compiled.sampling import resample
 from convstep.engines.compiled.sums import pixel_sum
 from convstep.engines.compiled.threads import threads as workers
 from convstep.engines.compiled.updates import update
@@ -36,7 +37,9 @@ EXACT = replace(
     update=update,
     plus=plus,
     times=times,
+    product=product,
     softmax=softmax,
+    resample=resample,
     workers=workers,
     program=Program,
 )

@@ -32,6 +32,16 @@ def times(x: Array, factor: float) -> Array:
     return y
 
 
+def product(one: Array, other: Array) -> Array:
+    """Return one * other; see `Engine`."""
+    if not suits(one, other) or one.shape != other.shape or not (one.flags.c_contiguous and other.flags.c_contiguous):
+        return plain.product(one, other)
+    y = empty(one.shape, one.dtype)
+    numbers = packed(address_of(one), address_of(other), address_of(y), y.size, CHUNK)
+    run(kernel("arithmetic.product", y.itemsize), -(-y.size // CHUNK), numbers)
+    return y
+
+
 def softmax(x: Array) -> Array:
     """Return shares along the last axis; see `Engine`."""
     if not suits(x) or x.itemsize > 4 or not x.flags.c_contiguous or not x.size:

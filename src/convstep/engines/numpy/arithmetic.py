@@ -20,6 +20,13 @@ def times(x: Array, factor: float) -> Array:
 
 
 @np.errstate(all="ignore")
+def product(one: Array, other: Array) -> Array:
+    """Return one * other; see `Engine`."""
+    y: Array = one * other
+    return y
+
+
+@np.errstate(all="ignore")
 def softmax(x: Array) -> Array:
     """Return shares along the last axis; see `Engine`."""
     shares = np.exp(x - x.max(axis=-1, keepdims=True))

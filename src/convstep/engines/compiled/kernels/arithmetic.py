@@ -1,4 +1,4 @@
-"""The kernels between layers: sums of images, multiples of them, and shares along the last axis."""
+"""The kernels between layers: sums and products of images, multiples of them, and shares along the last axis."""
 
 import numpy as np
 
@@ -37,6 +37,19 @@ def times(size):
             to[i] = source[i] * by
 
     return times
+
+
+def product(size):
+    """Make the kernel y = one · other. One job is a chunk."""
+    run = RUNS[size]
+
+    def product(one, other, y, count, chunk, job, worker):
+        first = job * chunk * size
+        a, b, to = run(one + first), run(other + first), run(y + first)
+        for i in range(min(count - job * chunk, chunk)):
+            to[i] = a[i] * b[i]
+
+    return product
 
 
 def softmax(size):
