@@ -73,7 +73,7 @@ def stretches_of(model: Model) -> list[Stretch]:
 
 def trust(model: Model) -> list[bool]:
     """Whether each stretch runs as programs both ways."""
-    return [piece._trusted and piece._proved == {"there", "back"} for piece in stretches_of(model)]
+    return [piece._takes[0].trusted and piece._takes[0].proved == {"there", "back"} for piece in stretches_of(model)]
 
 
 Story = Callable[[Model, Batches], None]

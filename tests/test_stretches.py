@@ -53,11 +53,12 @@ def test_a_recording_stays_for_as_long_as_nothing_but_numbers_changes() -> None:
     batches = Batches(model)
     steps(model, batches, 4)
     (piece,) = stretches_of(model)
-    programs = piece._there, piece._back
+    take = piece._takes[0]
+    programs = take.there, take.back
     for _ in range(4):
         model.train_on_batch(*batches())
         model.evaluate(*batches(7), verbose=0)
-    assert (piece._there, piece._back) == programs
+    assert (take.there, take.back) == programs
 
 
 # --- what happens between steps ---
@@ -113,6 +114,11 @@ def another_activation(model: Model, _batches: Batches) -> None:
     layer.activation = layers.activations.get("relu")
 
 
+def an_activation_before_a_relu(model: Model, _batches: Batches) -> None:
+    layer: Any = model.layers[0]
+    layer.activation = layers.activations.get("tanh")
+
+
 def other_strides(model: Model, _batches: Batches) -> None:
     layer: Any = model.layers[0]
     layer.padding, layer.strides, layer.accepted = "same", (2, 2), None
@@ -154,7 +160,8 @@ def more_exact(model: Model, batches: Batches) -> None:
 
 CHANGES: list[Story] = [
     weights_set, values_replaced, values_changed_in_place, first_frozen, last_frozen, a_parameter_frozen, all_frozen_and_one_released,
-    larger_batch, three_larger_batches, another_activation, compiled_again, predictions, a_nan, an_infinity, another_engine, more_exact,
+    larger_batch, three_larger_batches, another_activation, an_activation_before_a_relu, compiled_again, predictions, a_nan, an_infinity,
+    another_engine, more_exact,
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from convstep.checks import Array, refusal, shown
+from convstep.engines import current_engine
 from convstep.layers.base import Gradients, Layer
 from convstep.random import default_generator
 
@@ -40,15 +41,20 @@ class Dropout(Layer):
         self.check(x.shape)
         if not training or self.rate == 0:
             return x, None
-        if rng is None:
-            rng = default_generator() if self.seed is None else np.random.default_rng(self.seed)
-        drawn = rng.random(self._mask_shape(x.shape), dtype=np.float32)
-        factor = (drawn >= self.rate).astype(x.dtype) * x.dtype.type(1 / (1 - self.rate) if self.rate < 1 else 0)
-        return x * factor, factor
+        factor = self.drawn(x.shape, x.dtype, rng)
+        return _product(x, factor), factor
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
         """Leave the same numbers out of dy."""
-        return dy if cache is None else dy * cache, {}
+        return dy if cache is None else _product(dy, cache), {}
+
+    def drawn(self, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator | None) -> Array:
+        """Return what numbers of this shape are multiplied with: 0 where one is left out."""
+        if rng is None:
+            rng = default_generator() if self.seed is None else np.random.default_rng(self.seed)
+        kept = rng.random(self._mask_shape(shape), dtype=np.float32) >= self.rate
+        factor: Array = kept.astype(dtype) * np.dtype(dtype).type(1 / (1 - self.rate) if self.rate < 1 else 0)
+        return factor
 
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.noise_shape is None:
@@ -58,6 +64,10 @@ class Dropout(Layer):
             fact = f"a mask of the shape {self.noise_shape} cannot be repeated over the input"
             raise refusal(self.name, fact, {"input": shape})
         return mask
+
+
+def _product(x: Array, factor: Array) -> Array:
+    return current_engine().product(x, factor) if x.shape == factor.shape else x * factor
 
 
 def _is_share(rate: Any) -> bool:

@@ -61,12 +61,19 @@ class Link:
 def linked(layers: Sequence[Layer]) -> list[Link]:
     """Return the links of layers each of which reads the one before it, and nobody else does."""
     links = [Link(layer) for layer in layers]
+    share_out(links)
+    return links
+
+
+def share_out(links: Sequence[Link]) -> None:
+    """Say who does what, as the layers are now."""
+    for link in links:
+        link.floors = link.idle = link.through = link.passed = False
     for one, other in pairwise(links):
         if _is_relu(other.layer) and type(one.layer) in FLOORING and _is_plain(one.layer):
             one.floors = other.idle = True
         if type(other.layer) is MaxPooling2D and (_is_relu(one.layer) or (type(one.layer) is Conv2D and is_floor(one.layer.activation))):
             one.passed = other.through = True
-    return links
 
 
 def _is_plain(layer: Any) -> bool:

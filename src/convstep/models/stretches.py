@@ -19,6 +19,7 @@ from convstep.layers import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    Dropout,
     Flatten,
     Layer,
     MaxPooling2D,
@@ -27,11 +28,12 @@ from convstep.layers import (
     Symbol,
 )
 from convstep.layers.activations import ActivationFunction
-from convstep.models.links import Link, linked
+from convstep.models.links import Link, linked, share_out
 
 LEAST = 2  # layers with weights of a stretch: fewer take less time than the copying of what goes in
+KEPT = 2  # keys that recordings are kept for
 MOST = 24 << 20  # bytes of results: what is larger takes so much time that Python's is nothing, and its memory is needed
-KERNELS = (Activation, AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D, ReLU, Reshape)
+KERNELS = (Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ReLU, Reshape)
 PASSING = ("accepted", "built")  # what layers note of their calls
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 Found = list[dict[str, Array]]  # the gradients of each layer's parameters by name
@@ -48,7 +50,7 @@ class Chain:
 
     def __init__(self, nodes: Sequence[Symbol]) -> None:
         self.layers = [node.layer for node in nodes]
-        links = linked(self.layers)
+        self.links = links = linked(self.layers)
         self._pieces: list[tuple[int, Link | Stretch]] = []
         self._modes = [True if node.training is None else node.training for node in nodes]
         recordable = [is_recordable(node.layer) and node.training is not False for node in nodes]
@@ -64,10 +66,11 @@ class Chain:
 
     def forward(self, x: Array, rng: np.random.Generator | None) -> tuple[Array, list[Any]]:
         """Return the output and the cache of each layer, which the next call may overwrite."""
+        share_out(self.links)  # a layer may have another activation since
         first, caches = self._first_trained(), list[Any]()
         for at, piece in self._pieces:
             if isinstance(piece, Stretch):
-                x, found = piece.forward(x, to_x=at > first)
+                x, found = piece.forward(x, to_x=at > first, rng=rng)
                 caches += found
             else:
                 x, cache = piece.forward(x, training=self._modes[at], rng=rng)
@@ -101,67 +104,62 @@ class Stretch:
 
     def __init__(self, links: Sequence[Link]) -> None:
         self.links, self.to_x = list(links), True
-        self._key: Any = None
-        self._begin(None)
+        self._takes = [_Take(None)]  # the newest first: an epoch's last batch is often a smaller one
 
-    def _begin(self, key: Any) -> None:
-        """Forget what was recorded under another key. The first step under a new one is taken without a recording."""
-        self._key, self._new, self._trusted, self._recorded, self._held = key, True, True, False, 0
-        self._there: Any = None
-        self._back: Any = None
-        self._caches: list[Any] = []
-        self._proved: set[str] = set()  # which programs gave the bits of the layers
-
-    def forward(self, x: Array, *, to_x: bool) -> tuple[Array, list[Any]]:
+    def forward(self, x: Array, *, to_x: bool, rng: np.random.Generator | None = None) -> tuple[Array, list[Any]]:
         """Return the output and each layer's cache; `backward` will return the gradient of x, if that is wanted."""
         engine, self.to_x = current_engine(), to_x
         key = self._key_of(x, engine)
-        if key != self._key:
-            self._begin(key)
-        new, self._new, self._recorded = self._new, False, False
-        if new or not self._trusted or engine.program is None or x.dtype not in TYPES or not 0 < self._held <= MOST:
-            return self._forward(x)
-        if self._there is None:
-            self._there = engine.program(self._recorded_forward, [x], frozen=False)
-        elif self._there(x) is None:
-            return self._forward(x)
-        elif "there" not in self._proved:
-            found = [item.copy() for item in self._there.results]
-            self._there, self._caches = None, []  # their memory goes before there is more
-            self._there = engine.program(self._recorded_forward, [x], frozen=False)
-            self._prove("there", found, self._there.results)
-        self._recorded = True
-        return self._there.results[0], list(self._caches)
+        take = next((take for take in self._takes if take.key == key), None) or _Take(key)
+        self._takes = [take, *(other for other in self._takes if other is not take)][:KEPT]
+        take.recorded = False
+        drawn = None if take.shapes is None else [layer.drawn(shape, x.dtype, rng) for layer, shape in take.shapes]
+        if drawn is None or not take.trusted or engine.program is None or x.dtype not in TYPES or not 0 < take.held <= MOST:
+            return self._forward(x, drawn, rng)
+        if take.there is None:
+            take.there = engine.program(self._recorded_forward, [x, *drawn], frozen=False)
+        elif take.there(x, *drawn) is None:
+            return self._forward(x, drawn)
+        elif "there" not in take.proved:
+            found = [item.copy() for item in take.there.results]
+            take.there, take.caches = None, []  # their memory goes before there is more
+            take.there = engine.program(self._recorded_forward, [x, *drawn], frozen=False)
+            take.prove("there", found, take.there.results)
+        take.recorded = True
+        return take.there.results[0], list(take.caches)
 
     def backward(self, dy: Array, caches: list[Any]) -> tuple[Array | None, Found]:
         """Return the gradient of the input, where it is wanted, and the gradients of each layer's parameters."""
-        program = current_engine().program
-        if program is None or not (self._recorded and self._trusted and "there" in self._proved):
+        program, take = current_engine().program, self._takes[0]
+        if program is None or not (take.recorded and take.trusted and "there" in take.proved):
             return self._backward(dy, caches)
-        if self._back is None:
-            self._back = program(self._recorded_backward, [dy], frozen=False)
-        elif self._back(dy) is None:
+        if take.back is None:
+            take.back = program(self._recorded_backward, [dy], frozen=False)
+        elif take.back(dy) is None:
             return self._backward(dy, caches)
-        elif "back" not in self._proved:
-            found = [item.copy() for item in self._back.results]
-            self._back = None
-            self._back = program(self._recorded_backward, [dy], frozen=False)
-            self._prove("back", found, self._back.results)
-        return self._unpacked(self._back.results)
-
-    def _prove(self, which: str, found: Sequence[Array], wanted: Sequence[Array]) -> None:
-        """Trust a program from now on, or never again: it must have found what the layers give, which were recorded once more."""
-        self._trusted = _same(found, wanted)
-        self._proved.add(which)
+        elif "back" not in take.proved:
+            found = [item.copy() for item in take.back.results]
+            take.back = None
+            take.back = program(self._recorded_backward, [dy], frozen=False)
+            take.prove("back", found, take.back.results)
+        return self._unpacked(take.back.results)
 
     # --- the layers themselves ---
 
-    def _forward(self, x: Array) -> tuple[Array, list[Any]]:
-        caches, self._held = [], x.nbytes
+    def _forward(self, x: Array, drawn: list[Array] | None, rng: np.random.Generator | None = None) -> tuple[Array, list[Any]]:
+        """Walk forwards; who forgets, multiplies with what was drawn, or draws it and notes in which shapes."""
+        take, caches, left = self._takes[0], list[Any](), iter(drawn or ())
+        take.held, shapes = x.nbytes, list[tuple[Dropout, tuple[int, ...]]]()
         for link in self.links:
-            x, cache = link.forward(x, training=True)
+            if isinstance(link.layer, Dropout) and link.layer.rate:
+                shapes.append((link.layer, x.shape))
+                cache = next(left) if drawn is not None else link.layer.drawn(x.shape, x.dtype, rng)
+                x = current_engine().product(x, cache)
+            else:
+                x, cache = link.forward(x, training=True)
             caches.append(cache)
-            self._held += 0 if link.idle else x.nbytes
+            take.held += 0 if link.idle else x.nbytes
+        take.shapes = shapes
         return x, caches
 
     def _backward(self, dy: Array, caches: list[Any]) -> tuple[Array | None, Found]:
@@ -197,13 +195,13 @@ class Stretch:
         )
         return _Identity(facts, [*(item.value for item in parameters), *options])
 
-    def _recorded_forward(self, x: Array) -> list[Array]:
-        y, self._caches = self._forward(x)
+    def _recorded_forward(self, x: Array, *drawn: Array) -> list[Array]:
+        y, self._takes[0].caches = self._forward(x, list(drawn))
         return [y]
 
     def _recorded_backward(self, dy: Array) -> list[Array]:
-        dx, found = self._backward(dy, list(self._caches))
-        self._names = [list(gradients) for gradients in found]
+        dx, found = self._backward(dy, list(self._takes[0].caches))
+        self._takes[0].names = [list(gradients) for gradients in found]
         return self._packed(dx, found)
 
     def _packed(self, dx: Array | None, found: Found) -> list[Array]:
@@ -212,7 +210,25 @@ class Stretch:
     def _unpacked(self, results: Sequence[Array]) -> tuple[Array | None, Found]:
         left = iter(results)
         dx = next(left) if self.to_x else None
-        return dx, [{name: next(left) for name in names} for names in self._names]
+        return dx, [{name: next(left) for name in names} for names in self._takes[0].names]
+
+
+class _Take:
+    """What was recorded under one key. The first step under it is taken without a recording."""
+
+    def __init__(self, key: Any) -> None:
+        self.key, self.trusted, self.recorded, self.held = key, True, False, 0
+        self.there: Any = None
+        self.back: Any = None
+        self.caches: list[Any] = []
+        self.names: list[list[str]] = []  # of each layer's gradients
+        self.shapes: list[tuple[Dropout, tuple[int, ...]]] | None = None  # who forgets some of which numbers; unknown before the first step
+        self.proved: set[str] = set()  # which programs gave the bits of the layers
+
+    def prove(self, which: str, found: Sequence[Array], wanted: Sequence[Array]) -> None:
+        """Trust a program from now on, or never again: it must have found what the layers give, which were recorded once more."""
+        self.trusted = _same(found, wanted)
+        self.proved.add(which)
 
 
 class _Identity:
@@ -230,10 +246,12 @@ class _Identity:
 
 
 def is_recordable(layer: Layer) -> bool:
-    """Return whether a layer trains on kernels and views alone, without drawing numbers."""
+    """Return whether a layer trains on kernels and views alone, but for numbers that are drawn before."""
     if type(layer) not in KERNELS:
         return False
     options: Any = layer
+    if isinstance(layer, Dropout):
+        return options.noise_shape is None
     if isinstance(layer, AveragePooling2D):
         size = options.pool_size[0] * options.pool_size[1]
         return bool(options.padding == "valid" and size & (size - 1) == 0)  # shares that are products: see ops.pooling
