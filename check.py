@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent
 CACHE = ROOT / ".cache"
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 
+SIDE_BY_SIDE = ["--numprocesses", "auto", "--dist", "worksteal"]  # as many processes as processors
+
 # gate: what it is, its command
 GATES = {
     "lint": ("ruff's rules", ["ruff", "check", "."]),
@@ -33,9 +35,9 @@ GATES = {
         "Sphinx, a warning is an error",
         ["sphinx-build", "-q", "-E", "-W", "--keep-going", "-d", ".cache/sphinx", "docs", "docs/_build/html"],
     ),
-    "tests": ("tests, README examples, branch coverage", ["pytest", "--cov"]),
+    "tests": ("tests, README examples, branch coverage", ["pytest", "--cov", *SIDE_BY_SIDE]),
 }
-BARE_GATES = {"tests": ("tests without extras and oracles", ["pytest"])}
+BARE_GATES = {"tests": ("tests without extras and oracles", ["pytest", *SIDE_BY_SIDE])}
 FIXES = [["ruff", "check", "--fix-only", "--quiet", "."], ["ruff", "format", "--quiet", "."]]
 
 FULL_INSTALL = ["-e", ".[all]", "--group", "dev", "--group", "oracles"]
