@@ -10,7 +10,7 @@ from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
 from convstep.engines.compiled.threads import Task, run, run_all, threads
-from convstep.engines.compiled.tiles import tile_for
+from convstep.engines.compiled.tiles import tile_of_weights
 from convstep.engines.compiled.walks import Line, Shape, block_of, contiguous, reach_of, single_pixels
 
 PACKED = 16 << 10  # bytes of a block of gradients, which stays in the first-level cache
@@ -59,8 +59,9 @@ def _gathering(
 ) -> _Gathering:
     down, across = walk
     channels, filters = x_shape[3] // groups, dy_shape[3] // groups
-    tile = tile_for(filters, size)
-    panels, terms = -(-filters // tile.width), len(down.taps) * len(across.taps) * channels
+    terms = len(down.taps) * len(across.taps) * channels
+    tile = tile_of_weights(filters, terms, size)
+    panels = -(-filters // tile.width)
     direct = down.stays_inside(x_shape[1]) and across.stays_inside(x_shape[2]) and groups == 1 and x_strides[3] == size
     direct = direct and x_strides[2] != 0  # a tile counts its terms by how far they have come
     images, out_h, out_w, shape = x_shape[0], down.count, across.count, x_shape[1:3]

@@ -3,12 +3,13 @@
 One rule: only speed depends on the choice; every tile computes the same sums in the same order.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from convstep.engines.compiled.native import host_features
 
 ONE_VECTOR = 1.1  # how much longer a product takes in a tile of one vector than in one of two
+WASTED = 1.15  # how many more rows than weights are worth another tile
 LATENCY, MOST = 4.0, 8  # cycles that the next product of a sum waits, when two begin in each; vectors of a tile of pixels
 
 
@@ -52,6 +53,15 @@ def tile_for(columns: int, size: int) -> Tile:
 def work(columns: int, tile: Tile) -> float:
     """Return how many vectors the tile multiplies for each number of a row; tiles of one vector load more for each product."""
     return -(-columns // tile.width) * tile.vectors * (1 if tile.vectors > 1 else ONE_VECTOR)
+
+
+@cache
+def tile_of_weights(filters: int, weights: int, size: int) -> Tile:
+    """Return the tile whose rows are so many weights of a filter: where the last tile would be nearly empty, one with other rows."""
+    tile = tile_for(filters, size)
+    rows = -(-weights // -(-weights // (tile.rows + 1)))  # a tile of one vector has a register left for another row
+    wasted = -(-weights // tile.rows) * tile.rows / (-(-weights // rows) * rows)
+    return replace(tile, rows=rows) if tile.vectors == 1 and wasted > WASTED else tile
 
 
 @cache
