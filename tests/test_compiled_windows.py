@@ -404,3 +404,13 @@ def test_products_are_numpys_bits(dtype: Any) -> None:
     one, other = np.random.default_rng(0).standard_normal((2, 3, 5, 7)).astype(dtype)
     np.testing.assert_array_equal(called(COMPILED.product, one, other), one * other)
     np.testing.assert_array_equal(called(COMPILED.product, one, other.T.copy().T), one * other)
+
+
+@pytest.mark.parametrize("shape", [(7, 10), (3, 1), (2, 3, 5), (70_000, 3), (0, 4)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shares_and_their_gradient_are_near_numpys(shape: tuple[int, ...], dtype: Any) -> None:
+    rng = np.random.default_rng(shape[-1])
+    x, dy = rng.standard_normal((2, *shape)).astype(dtype)
+    y = called(COMPILED.softmax, 5 * x)
+    np.testing.assert_allclose(y, NUMPY.softmax(5 * x), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(called(COMPILED.softmax_to_x, dy, y), NUMPY.softmax_to_x(dy, y), rtol=1e-5, atol=1e-6)

@@ -63,6 +63,8 @@ class Engine:
         The product, number by number, of two arrays of one shape.
     softmax : (x) -> y
         exp(x) / sum(exp(x)) along the last axis.
+    softmax_to_x : (dy, y) -> dx
+        Its gradient, from what it returned.
     resample : (x, matrices, starts, fill) -> y
         Each image of x (m, height, width, channels) as it is seen through its own matrix: cell (i, j) of the result, counted from the
         middle, is taken from `matrix @ (i, j) + start`, counted from the first cell; outside of the image it is `fill`.
@@ -95,6 +97,7 @@ class Engine:
     times: Callable[[Array, float], Array]
     product: Callable[[Array, Array], Array]
     softmax: Callable[[Array], Array]
+    softmax_to_x: Callable[[Array, Array], Array]
     resample: Callable[[Array, Array, Array, float], Array]
     workers: Callable[[], int]
     program: Callable[..., Program] | None

@@ -61,6 +61,9 @@ class ActivationFunction:
         if slope is not None and x.dtype in COMPUTED:
             y = current_engine().activate(self.name, x, slope, out)
             return y, y
+        if self._is_softmax and x.dtype in COMPUTED:
+            y = current_engine().softmax(x)
+            return y, y
         y = self(x)
         return y, y if slope is not None or self._tells_slope else x
 
@@ -71,6 +74,8 @@ class ActivationFunction:
         slope = self._slope
         if slope is not None:
             return current_engine().activate_to_x(self.name, dy, cache, slope)
+        if self._is_softmax:
+            return current_engine().softmax_to_x(dy, cache)
         if self._tells_slope:
             return FROM_OUTPUT[self.name](dy, cache)
         dx: Array = getattr(functions, f"{self.name}_backward")(dy, cache, **self.options)
@@ -78,8 +83,12 @@ class ActivationFunction:
 
     @property
     def on_kernels(self) -> bool:
-        """Whether engines' kernels do all of it, forwards and backwards."""
-        return self.name == "linear" or self._slope is not None
+        """Whether engines' kernels do all of it, forwards and backwards; softmax in float32."""
+        return self.name == "linear" or self._slope is not None or self._is_softmax
+
+    @property
+    def _is_softmax(self) -> bool:
+        return self.name == "softmax" and not self.options
 
     @property
     def _slope(self) -> float | None:
@@ -91,7 +100,7 @@ class ActivationFunction:
 
     @property
     def _tells_slope(self) -> bool:
-        return self.name in FROM_OUTPUT and not self.options
+        return (self.name in FROM_OUTPUT or self.name == "softmax") and not self.options
 
     def as_plain(self) -> Any:
         """Return the name, or with options a dict in the form that Keras writes."""
@@ -102,7 +111,6 @@ COMPUTED = (np.float32, np.float64)  # types that an activation is computed in; 
 FROM_OUTPUT_BY_ENGINES = ("relu", "relu6", "sigmoid", "tanh")
 LEAK = 0.2
 FROM_OUTPUT: dict[str, Callable[[Array, Array], Array]] = {
-    "softmax": lambda dy, y: y * (dy - (dy * y).sum(axis=-1, keepdims=True)),
     "exponential": lambda dy, y: dy * y,
 }
 

@@ -36,7 +36,11 @@ class ZeroPadding2D(Layer):
     def forward(self, x: Array, **_mode: Any) -> tuple[Array, Any]:
         """Pad."""
         self.check(x.shape)
-        return np.pad(x, ((0, 0), *self.padding, (0, 0))), None
+        (above, below), (before, after) = self.padding
+        m, height, width, channels = x.shape
+        y = np.zeros((m, above + height + below, before + width + after, channels), x.dtype)
+        y[:, above : above + height, before : before + width] = x
+        return y, None
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:  # noqa: ARG002 - nothing to remember
         """Cut the padding off dy."""

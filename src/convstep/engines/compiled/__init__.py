@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from convstep.engines.compiled.arithmetic import plus, product, softmax, times
+from convstep.engines.compiled.arithmetic import plus, product, softmax, softmax_to_x, times
 from convstep.engines.compiled.elementwise import activate, activate_to_x
 from convstep.engines.compiled.linear import correlate, correlate_to_w, correlate_to_x
 from convstep.engines.compiled.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
@@ -39,6 +39,7 @@ EXACT = replace(
     times=times,
     product=product,
     softmax=softmax,
+    softmax_to_x=softmax_to_x,
     resample=resample,
     workers=workers,
     program=Program,

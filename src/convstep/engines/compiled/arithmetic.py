@@ -44,10 +44,28 @@ def product(one: Array, other: Array) -> Array:
 
 def softmax(x: Array) -> Array:
     """Return shares along the last axis; see `Engine`."""
-    if not suits(x) or x.itemsize > 4 or not x.flags.c_contiguous or not x.size:
+    if not _in_rows(x):
         return plain.softmax(x)
     y = empty(x.shape, x.dtype)
-    columns = x.shape[-1]
-    rows, chunk = x.size // columns, max(CHUNK // columns, 1)
-    run(kernel("arithmetic.softmax", x.itemsize), -(-rows // chunk), packed(address_of(x), address_of(y), rows, columns, chunk))
+    _run_rows("arithmetic.softmax", x, y)
     return y
+
+
+def softmax_to_x(dy: Array, y: Array) -> Array:
+    """Carry a gradient back from the shares; see `Engine`."""
+    if not _in_rows(dy, y) or dy.shape != y.shape:
+        return plain.softmax_to_x(dy, y)
+    dx = empty(y.shape, y.dtype)
+    _run_rows("arithmetic.softmax_to_x", dy, y, dx)
+    return dx
+
+
+def _in_rows(*arrays: Array) -> bool:
+    return suits(*arrays) and all(item.itemsize == 4 and item.flags.c_contiguous and item.size for item in arrays)
+
+
+def _run_rows(name: str, *arrays: Array) -> None:
+    """Run a kernel of float32 along the last axis."""
+    size, columns = arrays[0].size, arrays[0].shape[-1]
+    rows, chunk = size // columns, max(CHUNK // columns, 1)
+    run(kernel(name, 4), -(-rows // chunk), packed(*map(address_of, arrays), rows, columns, chunk))

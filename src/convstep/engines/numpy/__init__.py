@@ -4,7 +4,7 @@ One rule: no temporary exceeds a few megabytes, however large the images, whatev
 """
 
 from convstep.engines import Engine
-from convstep.engines.numpy.arithmetic import plus, product, softmax, times
+from convstep.engines.numpy.arithmetic import plus, product, softmax, softmax_to_x, times
 from convstep.engines.numpy.correlation import correlate, correlate_to_w, correlate_to_x
 from convstep.engines.numpy.elementwise import activate, activate_to_x
 from convstep.engines.numpy.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
@@ -17,8 +17,8 @@ __all__ = ["ENGINE"]
 
 ENGINE = Engine(
     "numpy", correlate, correlate_to_x, correlate_to_w, pixel_sum, max_pool, max_pool_to_x, window_sum, window_sum_to_x,
-    activate, activate_to_x, moments, normalize, normalize_to_gamma_beta, normalize_to_x, update, plus, times, product, softmax,
-    resample,
+    activate, activate_to_x, moments, normalize, normalize_to_gamma_beta, normalize_to_x, update, plus, times, product,
+    softmax, softmax_to_x, resample,
     workers=lambda: 1,
     program=None,
 )  # fmt: skip

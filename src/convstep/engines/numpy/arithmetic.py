@@ -33,3 +33,10 @@ def softmax(x: Array) -> Array:
     shares /= shares.sum(axis=-1, keepdims=True)
     y: Array = shares
     return y
+
+
+@np.errstate(all="ignore")
+def softmax_to_x(dy: Array, y: Array) -> Array:
+    """Carry a gradient back from the shares; see `Engine`."""
+    dx: Array = y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+    return dx

@@ -71,3 +71,19 @@ def softmax(size):
                 to[i] /= total
 
     return softmax
+
+
+def softmax_to_x(size):
+    """Make the kernel dx = y (dy - sum(dy y)) along rows. One job is some rows."""
+    run, zero = RUNS[size], NUMBERS[size](0)
+
+    def softmax_to_x(dy, y, dx, rows, columns, chunk, job, worker):
+        for row in range(job * chunk, min((job + 1) * chunk, rows)):
+            at = row * columns * size
+            given, shares, to, total = run(dy + at), run(y + at), run(dx + at), zero
+            for i in range(columns):
+                total += given[i] * shares[i]
+            for i in range(columns):
+                to[i] = shares[i] * (given[i] - total)
+
+    return softmax_to_x
