@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from time import perf_counter
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from convstep.engines.compiled.buffers import memory_apart
 from convstep.engines.compiled.native import address_of
 from convstep.engines.compiled.recording import Recording, current
 from convstep.engines.compiled.threads import perform, threads
+
+BRIEF = 150e-6  # seconds: what took less is not worth the waking of a thread
 
 
 class Program:
@@ -30,6 +33,7 @@ class Program:
         rows = [(*step[:3], address_of(numbers)) for step, numbers in zip(recording.steps, self.arguments, strict=True)]
         self.table = np.array(rows, np.int64).reshape(-1, 4)
         self.workers = self.table[:, 2].copy()  # of each step: as many as its buffers are laid out for
+        self.brief = False
 
     def __call__(self, *given: Array) -> list[Array] | None:
         """Return the function's results, which the next call overwrites; None where a short cut cannot be trusted."""
@@ -38,5 +42,7 @@ class Program:
         for flag in self.recording.flags:
             flag[0] = 0
         np.minimum(self.workers, threads(), out=self.table[:, 2])
-        perform(self.table, int(self.table[:, 2].max(initial=1)))
+        start = perf_counter()
+        perform(self.table, int(self.table[:, 2].max(initial=1)), brief=self.brief)
+        self.brief = perf_counter() - start < BRIEF
         return None if any(flag[0] for flag in self.recording.flags) else self.results

@@ -18,6 +18,7 @@ from convstep.engines.compiled.tiles import tile_for, work
 from convstep.engines.compiled.walks import Filters, Line, Shape, block_of, reach_of, single_pixels
 
 CACHED = 96 << 10  # bytes of a block of pixels, which stays in the second-level cache
+JOB = 1 << 18  # products that are worth a job of their own
 LOST = 1.25  # measured: how much longer filters slide than their products alone take
 
 
@@ -76,7 +77,10 @@ def _sliding(
     images, out_h, out_w, shape = y_shape[0], down.count, across.count, x_shape[1:3]
     if direct and single_pixels(walk, size, (x_shape, x_strides), (y_shape, y_strides)):
         images, out_h, out_w, shape = 1, 1, images * out_h * out_w, (1, images * out_h * out_w)
-    block_h, block_w = block_of(out_h, out_w, max(CACHED // (channels * size * down.step * across.step), 4 * tile.rows), tile.rows)
+    pixels = images * groups * out_h * out_w
+    wanted = max(min(4 * workers, pixels * cells * channels * filters.columns // JOB), 1)
+    most = min(CACHED // (channels * size * down.step * across.step), -(-pixels // wanted))
+    block_h, block_w = block_of(out_h, out_w, max(most, 4 * tile.rows), tile.rows)
     blocks = images * groups * -(-out_h // block_h) * -(-out_w // block_w)
     block_p = panels if blocks >= 4 * workers else max(1, panels * blocks // (4 * workers))
     jobs = blocks * -(-panels // block_p)

@@ -51,9 +51,9 @@ class _Pool:
             place += len(arguments)
         _call(kernel("board.conduct_all"), b"".join([packed(*numbers), *(step[3] for step in steps)]))
 
-    def perform(self, table: Array, workers: int) -> None:
-        """Run kernels one after the other: rows of code, jobs, workers and the address of the arguments."""
-        first = self._begin(len(table), workers)
+    def perform(self, table: Array, workers: int, *, brief: bool) -> None:
+        """Run kernels one after the other: rows of code, jobs, workers and the address of the arguments. If `brief`, let sleepers sleep."""
+        first = self._begin(len(table), 1 if brief else workers)
         _call(kernel("board.perform"), packed(self.address, address_of(table), len(table), first))
 
     def _begin(self, tasks: int, workers: int) -> int:
@@ -146,10 +146,13 @@ def _check(code: Kernel, arguments: bytes) -> None:
         raise AssertionError(f"{code.name} takes {code.count} numbers, not {len(arguments) // 8}")
 
 
-def perform(table: Array, workers: int) -> None:
-    """Run a program on the threads of this process: rows of code, jobs, workers and the address of the arguments."""
+def perform(table: Array, workers: int, *, brief: bool = False) -> None:
+    """Run a program on the threads of this process: rows of code, jobs, workers and the address of the arguments.
+
+    One that is `brief` is shared with threads that are awake, but wakes none, which would take as long as the work.
+    """
     with _inside() as pool:
-        pool.perform(table, workers)
+        pool.perform(table, workers, brief=brief)
 
 
 class _inside:  # noqa: N801 - reads as what it says
