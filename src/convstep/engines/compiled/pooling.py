@@ -120,7 +120,7 @@ def _spreading(window: Window2d, size: int, workers: int, shape: Shape, dy_strid
     down, across = window.height, window.width
     band, bands = _bands(down, images, width * channels * size)
     buffer_size, jobs = _rounded(width * channels * size), images * bands
-    flags = int(_apart(down)), int(_apart(across)), int(_filled(down))
+    flags = int(_apart(down) and _apart(across)), int(_filled(down) and _filled(across))
     numbers = packed(*dy_strides, height, width, channels, *_walk(window), *window.out, band, bands, *flags, buffer_size)
     return _Plan(kernel("pooling.spread", size, lanes_for(channels, size), widest(size)), jobs, min(workers, jobs) * buffer_size, numbers)
 

@@ -229,8 +229,8 @@ def spread(size, lanes, wide):
 
     dx[n, h, w, c] = sum over the windows i, j that hold h, w of  dy[n, i, j, c]
 
-    Where no cell is in two windows (`apart_h`, `apart_w`), every cell is written. Else first along the columns, into a buffer of one row;
-    that goes to every row of the window. One job is a band of rows of dx, of one image.
+    Where no cell is in two windows (`apart`), cells are written. Else windows are added up: first along the columns, into a buffer of one
+    row, which is added to every row of the window. One job is a band of rows of dx, of one image.
     """
     narrow, add_run = vectors(size, lanes), run_adder(size, lanes, wide)
     load, load_apart, store, plus, keep = narrow.load, narrow.load_apart, narrow.store, narrow.plus, narrow.keep
@@ -260,7 +260,7 @@ def spread(size, lanes, wide):
     def spread(
         dy, dx, buffers, dy_image, dy_row, dy_pixel, dy_channel, height, width, channels,
         top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w, out_h, out_w,
-        band, bands, apart_h, apart_w, filled, buffer_size, job, worker,
+        band, bands, apart, filled, buffer_size, job, worker,
     ):  # fmt: skip
         n, line, pixel = job // bands, width * channels * size, channels * size
         r0, r1 = owned_rows(job % bands, band, top, height)
@@ -269,7 +269,6 @@ def spread(size, lanes, wide):
         half = buffers + worker * buffer_size
         i0, i1 = touching(r0 - top, r1 - top, step_h, (kernel_h - 1) * tap_h + 1, out_h)
         for i in range(i1 - 1, i0 - 1, -1):
-            apart = apart_h and apart_w
             p0, p1 = met(top + i * step_h - r0, tap_h, kernel_h, r1 - r0)
             target = dx + (n * height + top + i * step_h + p0 * tap_h) * line
             if not apart:
