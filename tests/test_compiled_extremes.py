@@ -114,7 +114,7 @@ def test_long_strides_need_no_memory_for_what_they_pass_over(stride: int) -> Non
 
 WAYS: dict[str, Any] = {
     "planes": {"kernel": (3, 3), "channels": (2, 2), "padding": 1},
-    "planes of phases": {"kernel": (3, 8), "channels": (4, 9), "strides": (1, 2), "padding": 1},
+    "planes of phases": {"kernel": (3, 8), "channels": (4, 9), "strides": (1, 2), "dilation_rate": (1, 3), "padding": 1},
     "adding windows up": {"kernel": (5, 5), "channels": (1, 16)},
     "adding windows up with gaps": {"kernel": (3, 3), "channels": (3, 32), "strides": (2, 3), "dilation_rate": (2, 1), "padding": 2},
     "many phases": {"kernel": (12, 12), "channels": (2, 5), "strides": 10, "padding": 3},
@@ -155,7 +155,7 @@ def test_these_shapes_go_the_ways_that_they_are_named_for(way: str, monkeypatch:
 
         return noted
 
-    monkeypatch.setattr(planes, "slide", noting("planes", planes.slide))
+    monkeypatch.setattr(planes, "planned", noting("planes", planes.planned))
     monkeypatch.setattr("convstep.engines.compiled.linear.scatter", noting("scatter", scattering.scatter))
     options = dict(WAYS[way])
     kernel, channels = options.pop("kernel"), options.pop("channels")

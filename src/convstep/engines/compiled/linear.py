@@ -17,6 +17,7 @@ from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
 from convstep.engines.compiled.scattering import scatter, work_of_scattering
 from convstep.engines.compiled.suiting import suits
+from convstep.engines.compiled.threads import threads
 from convstep.engines.compiled.walks import Filters, Line, backward, exchanged, forward, straight
 from convstep.engines.numpy import ENGINE as NUMPY
 from convstep.geometry import Window2d
@@ -112,7 +113,9 @@ def _slide_rows(
     down, phases = walk
     for across in phases:
         if across.taps:
-            _way((down, across), filters, y.itemsize).slide(x, w, b, (down, across), filters, y, floor=floor)
+            way = _way((down, across), filters, y.itemsize)
+            plan = way.planned((down, across), filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
+            sliding.slide(plan, x, w, b, y, down.place * y.strides[1] + across.place * y.strides[2])
 
 
 @lru_cache(maxsize=512)

@@ -4,16 +4,12 @@ One rule: nothing here computes; everything that follows from shapes alone is pl
 """
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from convstep.checks import Array
-from convstep.engines.compiled.buffers import Buffers
-from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
-from convstep.engines.compiled.recording import current
-from convstep.engines.compiled.threads import Task, run_all, threads
+from convstep.engines.compiled.native import address_of, kernel, packed
+from convstep.engines.compiled.sliding import Plan
 from convstep.engines.compiled.tiles import LATENCY, tile_of_pixels
 from convstep.engines.compiled.walks import Filters, Line, Shape, reach_of
 
@@ -23,20 +19,6 @@ JOBS = 16  # at least, where images have so many rows
 # Measured, in cycles: the beginning of another run of terms, and of a tile; a number that becomes part of a plane, where channels are
 # whole vectors and where not; one that is woven into a pixel.
 RUN_BEGINS, TILE_BEGINS, SPLIT, PICKED, WOVEN = 8, 20, 0.5, 1.5, 1.2
-
-
-def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False) -> None:
-    """Write to y what the filters make of x; with `floor` 0 where that is negative. Windows side by side must be one pixel apart."""
-    plan = _planned(walk, filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
-    recording = current.get()
-    if recording is not None:
-        recording.kept.append(plan)
-    place = walk[0].place * y.strides[1] + walk[1].place * y.strides[2]
-    with Buffers() as buffers:
-        weights = buffers.take(plan.packed, lasting=True)
-        pack = Task(plan.pack, plan.filters, packed(address_of(w), weights) + plan.layout, once=True)
-        addresses = address_of(x), weights, 0 if b is None else address_of(b), address_of(y) + place, buffers.take(plan.buffers)
-        run_all(pack, Task(plan.code, plan.jobs, packed(*addresses) + plan.numbers))
 
 
 def cycles(walk: tuple[Line, Line], filters: Filters, size: int) -> float:
@@ -51,23 +33,8 @@ def cycles(walk: tuple[Line, Line], filters: Filters, size: int) -> float:
     return tiles * (runs + TILE_BEGINS) + laid + filters.columns * WOVEN
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What `slide` needs besides addresses; sizes in bytes."""
-
-    pack: Kernel
-    filters: int
-    packed: int
-    layout: bytes
-    code: Kernel
-    jobs: int
-    buffers: int
-    numbers: bytes
-    taps: Array
-
-
 @lru_cache(maxsize=512)
-def _planned(
+def planned(
     walk: tuple[Line, Line],
     filters: Filters,
     floor: bool,  # noqa: FBT001 - it is a key
@@ -77,7 +44,8 @@ def _planned(
     x_strides: Shape,
     y_shape: Shape,
     y_strides: Shape,
-) -> _Plan:
+) -> Plan:
+    """Return how filters slide over planes, windows side by side one pixel apart; see `sliding.slide`."""
     (down, across), channels, groups = walk, filters.terms, filters.groups
     tile = tile_of_pixels(filters.columns, across.count, size)
     row = -(-across.count // tile.width) * tile.width  # of outputs, a multiple of the tile
@@ -90,7 +58,7 @@ def _planned(
     # (taps, terms, columns) -> (k, (p, c), q)
     first, step = across.taps[0] * filters.column, (across.taps[1] - across.taps[0]) * filters.column if len(across.taps) > 1 else 0
     taps = np.array([p * filters.row + c * filters.term + first for p in down.taps for c in range(channels)], np.int64)
-    return _Plan(
+    return Plan(
         kernel("products.pack", size, 1), groups * filters.columns, groups * filters.columns * weights * size,
         packed(address_of(taps), taps.size, len(across.taps), step, filters.columns, filters.across, filters.columns, filters.group),
         kernel("planes.correlate", size, tile.rows, tile.vectors, tile.lanes), jobs, min(workers, jobs) * buffer_size,
@@ -99,7 +67,7 @@ def _planned(
             len(across.taps), int(floor), y_strides[0], y_strides[1] * down.stride, y_strides[2] * across.stride, down.count, across.count,
             filters.columns, groups, block_h, runs, line, buffer_size,
         ),
-        taps,
+        (taps,),
     )  # fmt: skip
 
 

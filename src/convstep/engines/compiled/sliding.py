@@ -13,7 +13,7 @@ from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
 from convstep.engines.compiled.recording import current
-from convstep.engines.compiled.threads import Task, run_all, threads
+from convstep.engines.compiled.threads import Task, run_all
 from convstep.engines.compiled.tiles import tile_for, work
 from convstep.engines.compiled.walks import Filters, Line, Shape, block_of, reach_of, single_pixels
 
@@ -22,13 +22,26 @@ JOB = 1 << 18  # products that are worth a job of their own
 LOST = 1.25  # measured: how much longer filters slide than their products alone take
 
 
-def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool = False) -> None:
-    """Write to y what the filters make of x; with `floor` 0 where that is negative."""
-    plan = _sliding(walk, filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
+@dataclass(frozen=True)
+class Plan:
+    """What `slide` needs besides addresses; sizes in bytes."""
+
+    pack: Kernel
+    panels: int
+    packed: int
+    layout: bytes
+    code: Kernel
+    jobs: int
+    buffers: int
+    numbers: bytes
+    tables: tuple[Array, ...]  # that the numbers point to
+
+
+def slide(plan: Plan, x: Array, w: Array, b: Array | None, y: Array, place: int) -> None:
+    """Write to y, from this byte on, what filters make of x as it was planned."""
     recording = current.get()
     if recording is not None:
         recording.kept.append(plan)
-    place = walk[0].place * y.strides[1] + walk[1].place * y.strides[2]
     with Buffers() as buffers:
         panels = buffers.take(plan.packed, lasting=True)
         pack = Task(plan.pack, plan.panels, packed(address_of(w), panels) + plan.layout, once=True)
@@ -42,23 +55,8 @@ def cycles(walk: tuple[Line, Line], filters: Filters, size: int) -> float:
     return LOST * terms * work(filters.columns, tile_for(filters.columns, size)) / 2
 
 
-@dataclass(frozen=True)
-class _Sliding:
-    """What `_slide` needs besides addresses."""
-
-    pack: Kernel
-    panels: int
-    packed: int  # bytes
-    layout: bytes
-    code: Kernel
-    jobs: int
-    buffers: int  # bytes
-    numbers: bytes
-    tables: tuple[Array, ...]
-
-
 @lru_cache(maxsize=512)
-def _sliding(
+def planned(
     walk: tuple[Line, Line],
     filters: Filters,
     floor: bool,  # noqa: FBT001
@@ -68,7 +66,8 @@ def _sliding(
     x_strides: Shape,
     y_shape: Shape,
     y_strides: Shape,
-) -> _Sliding:
+) -> Plan:
+    """Return how filters slide over pixels; see `slide`."""
     (down, across), channels, groups = walk, filters.terms, filters.groups
     tile = tile_for(filters.columns, size)
     panels, cells = -(-filters.columns // tile.width), len(down.taps) * len(across.taps)
@@ -97,7 +96,7 @@ def _sliding(
 
     taps, layout = weights_layout(walk, filters, panels)
     tables = taps, table(block_w), table(out_w % block_w or block_w)
-    return _Sliding(
+    return Plan(
         kernel("products.pack", size, tile.width),
         groups * panels,
         groups * panels * cells * channels * tile.width * size,
