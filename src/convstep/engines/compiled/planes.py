@@ -15,6 +15,7 @@ from convstep.engines.compiled.walks import Filters, Line, Shape, reach_of
 
 CACHED = 192 << 10  # bytes of a block of planes, which stays in the second-level cache
 RUN = 24 << 10  # bytes of planes that a window's rows take together in the first-level cache
+WIDE = 4  # tiles side by side, if there are so many, whatever room they take
 JOBS = 16  # at least, where images have so many rows
 # Measured, in cycles: the beginning of another run of terms, and of a tile; a number that becomes part of a plane, where channels are
 # whole vectors and where not; one that is woven into a pixel.
@@ -48,10 +49,11 @@ def planned(
     """Return how filters slide over planes, windows side by side one pixel apart; see `sliding.slide`."""
     (down, across), channels, groups = walk, filters.terms, filters.groups
     tile = tile_of_pixels(filters.columns, across.count, size)
-    row = -(-across.count // tile.width) * tile.width  # of outputs, a multiple of the tile
+    most = CACHED // (reach_of(down, 1) * channels * size) // tile.width
+    row = min(-(-across.count // tile.width), max(most, WIDE)) * tile.width  # of outputs, a multiple of the tile
     line = (row + (len(across.taps) - 1) * across.tap) * size
     block_h = block_of(down, y_shape[0] * groups, channels * line)
-    jobs = y_shape[0] * groups * -(-down.count // block_h)
+    jobs = y_shape[0] * groups * -(-down.count // block_h) * -(-across.count // row)
     buffer_size = -(-(tile.rows * (16 + row * size) + reach_of(down, block_h) * channels * line) // 64) * 64
     weights = len(down.taps) * channels * len(across.taps)
     runs = 1 if down.tap == 1 and weights // len(across.taps) * line <= RUN else len(down.taps)
@@ -65,7 +67,7 @@ def planned(
         packed(
             *x_strides, *x_shape[1:3], channels, down.first, across.first, down.step, down.tap, across.tap, len(down.taps),
             len(across.taps), int(floor), y_strides[0], y_strides[1] * down.stride, y_strides[2] * across.stride, down.count, across.count,
-            filters.columns, groups, block_h, runs, line, buffer_size,
+            filters.columns, groups, block_h, row, runs, line, buffer_size,
         ),
         (taps,),
     )  # fmt: skip

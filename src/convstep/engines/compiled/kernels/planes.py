@@ -53,7 +53,7 @@ def correlate(size, rows, vectors, lanes):
 
     y[n, i, j, k] = b[k] + sum over p, c, q of  x[n, top + i * step_h + p * tap_h, left + j + q * tap_w, c] * w[k, p, c, q]
 
-    One job is some rows of outputs of one image, for one group's filters.
+    One job is a block of outputs of one image, for one group's filters.
     """
     tile, lay_out = make_tile(rows, vectors, lanes, size), split(size, min(lanes, 8))
     (load, store), zero = WORDS[size], NUMBERS[size](0)
@@ -70,12 +70,13 @@ def correlate(size, rows, vectors, lanes):
         x, packed, bias, y, buffers, x_image, x_row, x_pixel, x_channel, height, across, channels,
         top, left, step_h, tap_h, tap_w, kernel_h, kernel_w,
         floor, y_image, y_row, y_pixel, out_h, out_w, filters,
-        groups, block_h, runs, line, buffer_size, job, worker,
+        groups, block_h, block_w, runs, line, buffer_size, job, worker,
     ):  # fmt: skip
-        downs = -(-out_h // block_h)
-        i0, group, n = job % downs * block_h, job // downs % groups, job // (downs * groups)
-        rows_here = min(block_h, out_h - i0)
-        tiles, weights = -(-out_w // width), kernel_h * channels * kernel_w * size
+        downs, rights = -(-out_h // block_h), -(-out_w // block_w)
+        i0, j0, job = job // rights % downs * block_h, job % rights * block_w, job // (rights * downs)
+        group, n = job % groups, job // groups
+        rows_here, columns_here = min(block_h, out_h - i0), min(block_w, out_w - j0)
+        tiles, weights = -(-columns_here // width), kernel_h * channels * kernel_w * size
         table = buffers + worker * buffer_size
         places = table + 8 * rows
         sums = places + 8 * rows
@@ -94,7 +95,7 @@ def correlate(size, rows, vectors, lanes):
             a = packed + (group * filters + first) * weights
             for i in range(rows_here):
                 for reached in range(laid, i * step_h + (kernel_h - 1) * tap_h + 1):
-                    lay_out(planes + reached * channels * line, image, strides, shape, top + i0 * step_h + reached, left, line)
+                    lay_out(planes + reached * channels * line, image, strides, shape, top + i0 * step_h + reached, left + j0, line)
                     laid = reached + 1
                 b = planes + i * step_h * channels * line
                 for p in range(runs):
@@ -104,9 +105,9 @@ def correlate(size, rows, vectors, lanes):
                             b + p * tap_h * channels * line + t * width * size, line, tap_w * size,
                             sums + t * width * size, places, run, kernel_w, 1 if p else 0, 0, width,
                         ))  # fmt: skip
-                target = y + n * y_image + (i0 + i) * y_row + (group * filters + first) * size
+                target = y + n * y_image + (i0 + i) * y_row + j0 * y_pixel + (group * filters + first) * size
                 for m in range(here):
                     start = bias + (group * filters + first + m) * size if bias else 0
-                    weave(target + m * size, y_pixel, sums + m * tiles * width * size, out_w, start, floor)
+                    weave(target + m * size, y_pixel, sums + m * tiles * width * size, columns_here, start, floor)
 
     return correlate
