@@ -127,9 +127,9 @@ def test_the_tiles_of_a_machine_fit_its_registers(machine: str, size: int, monke
     ("machine", "seed"), [(None, seed) for seed in range(40)] + [(machine, seed) for machine in MACHINES for seed in (1, 4)]
 )
 def test_every_convolution_can_have_its_pixels_in_the_lanes(seed: int, machine: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convstep.engines.compiled import linear, planes, sliding
+    from convstep.engines.compiled import linear, pixels, planes
 
-    monkeypatch.setattr(linear, "_way", lambda walk, *_: planes if walk[1].step == 1 else sliding)
+    monkeypatch.setattr(linear, "_way", lambda walk, *_: planes if walk[1].step == 1 else pixels)
     monkeypatch.setattr(linear, "_better_added_up", lambda *_: False)
     with tiles(monkeypatch, features=MACHINES[machine]) if machine else nullcontext():
         draw = Draw(seed, "float64" if seed % 4 == 0 else "float32")

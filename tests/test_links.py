@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +84,29 @@ def test_who_does_whose_work() -> None:
     assert kinds("normalized") == ["", "floors", "idle passed", "through"]
     assert kinds("two poolings") == ["passed", "through", ""]
     assert kinds("leaks") == kinds("other activations") == ["", "", "", ""]
+
+
+def test_who_does_something_else_than_his_class_is_left_alone() -> None:
+    class Own:
+        name = "linear"
+
+        def forward(self, x: Array) -> tuple[Array, None]:
+            return x + 1, None
+
+        def backward(self, dy: Array, _cache: None) -> Array:
+            return dy
+
+    class Doubled(layers.ReLU):
+        def forward(self, x: Array, **mode: Any) -> tuple[Array, Any]:
+            return super().forward(2 * x, **mode)
+
+    replaced = layers.Conv2D(2, 1)
+    replaced.forward = lambda x, **_mode: (x, None)  # type: ignore[method-assign]
+    for one, other in (
+        (layers.Dense(1, activation=Own()), layers.ReLU()), (replaced, layers.ReLU()), (layers.Conv2D(2, 1), Doubled()),
+        (Doubled(), layers.MaxPooling2D()),
+    ):  # fmt: skip
+        assert not any(any(link.part) for link in linked([one, other]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.convolutions import needs_numba
-from tests.stretches import Batches, Story, assert_no_difference, normalized, plain, ready, small, steps, stretches_of, trust
+from tests.stretches import Batches, Story, assert_no_difference, normalized, plain, ready, small, steps, stretches_of, told, trust
 
 from convstep import Input, Model, Sequential, layers, models, use_engine
+from convstep.models.graph import Graph
 
 pytestmark = needs_numba
 
@@ -175,6 +176,26 @@ def test_whatever_changes_between_steps_is_noticed(change: Story, after: int) ->
 
     with np.errstate(all="ignore"):
         assert_no_difference(plain, story)
+
+
+def test_what_dropout_leaves_out_has_the_type_of_its_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mixed() -> Model:
+        wide: dict[str, Any] = {"dtype": "float64"}
+        return Sequential(
+            [Input((8,)), layers.Dense(6, "relu", **wide), layers.Dropout(0.4), layers.Dense(4, "tanh", **wide), layers.Dense(3, **wide)]
+        )
+
+    def story(model: Model, batches: Batches) -> None:
+        model.compile("sgd", "mse")
+        for _ in range(12):
+            x, _ = batches()
+            model.train_on_batch(x, x[:, :3])
+
+    _, got = told(mixed, story)
+    monkeypatch.setattr(Graph, "chain", None)
+    _, want = told(mixed, story)
+    for one, two in zip(got, want, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_other_strides_are_noticed() -> None:

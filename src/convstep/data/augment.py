@@ -3,6 +3,7 @@
 One rule: the same generator in the same state gives the same images, whatever their size or type.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -225,7 +226,7 @@ def _padded(x: NDArray[Cells], border: tuple[int, int], fill: float) -> NDArray[
 
 def _is_value(x: NDArray[Cells], fill: float) -> None:
     info = np.iinfo(x.dtype.str)
-    if not (fill == int(fill) and info.min <= fill <= info.max):
+    if not (math.isfinite(fill) and fill == int(fill) and info.min <= fill <= info.max):
         raise checks.refusal("Augment", f"fill = {fill:g} is no value of {x.dtype.name}", {"x": x, "fill": fill})
 
 

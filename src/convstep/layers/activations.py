@@ -74,8 +74,6 @@ class ActivationFunction:
         slope = self._slope
         if slope is not None:
             return current_engine().activate_to_x(self.name, dy, cache, slope)
-        if self._is_softmax:
-            return current_engine().softmax_to_x(dy, cache)
         if self._tells_slope:
             return FROM_OUTPUT[self.name](dy, cache)
         dx: Array = getattr(functions, f"{self.name}_backward")(dy, cache, **self.options)
@@ -83,7 +81,7 @@ class ActivationFunction:
 
     @property
     def on_kernels(self) -> bool:
-        """Whether engines' kernels do all of it, forwards and backwards; softmax in float32."""
+        """Whether engines' kernels do all of it, forwards and backwards, in float32; all but softmax in float64 too."""
         return self.name == "linear" or self._slope is not None or self._is_softmax
 
     @property
@@ -100,7 +98,7 @@ class ActivationFunction:
 
     @property
     def _tells_slope(self) -> bool:
-        return (self.name in FROM_OUTPUT or self.name == "softmax") and not self.options
+        return self.name in FROM_OUTPUT and not self.options
 
     def as_plain(self) -> Any:
         """Return the name, or with options a dict in the form that Keras writes."""
@@ -111,6 +109,7 @@ COMPUTED = (np.float32, np.float64)  # types that an activation is computed in; 
 FROM_OUTPUT_BY_ENGINES = ("relu", "relu6", "sigmoid", "tanh")
 LEAK = 0.2
 FROM_OUTPUT: dict[str, Callable[[Array, Array], Array]] = {
+    "softmax": lambda dy, y: current_engine().softmax_to_x(dy, y),
     "exponential": lambda dy, y: dy * y,
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from convstep.checks import Array
 from convstep.layers import Activation, BatchNormalization, Conv2D, Dense, Layer, MaxPooling2D, ReLU
-from convstep.layers.activations import is_floor
+from convstep.layers.activations import ActivationFunction, is_floor
 from convstep.layers.base import Gradients
 
 FLOORING = (BatchNormalization, Conv2D, Dense)  # their `forward` takes `floor`
@@ -39,6 +39,11 @@ class Link:
     through: bool = False
     passed: bool = False
 
+    @property
+    def part(self) -> tuple[bool, ...]:
+        """What it does, and what is done for it."""
+        return self.floors, self.idle, self.through, self.passed
+
     def forward(self, x: Array, **mode: Any) -> tuple[Array, Any]:
         """Return the layer's output and cache."""
         if self.idle:
@@ -49,7 +54,7 @@ class Link:
     def backward(self, dy: Array, cache: Any, **to_x: bool) -> tuple[Any, Gradients]:
         """Return the layer's gradients."""
         if self.passed and _is_relu(self.layer):
-            return dy, {}
+            return dy, {}  # a convolution whose ReLU was passed still has its own work to do
         said = {"floor": self.through, "floored": self.passed}
         return self.layer.backward(dy, cache, **{word: True for word, holds in said.items() if holds}, **to_x)
 
@@ -70,17 +75,26 @@ def share_out(links: Sequence[Link]) -> None:
     for link in links:
         link.floors = link.idle = link.through = link.passed = False
     for one, other in pairwise(links):
-        if _is_relu(other.layer) and type(one.layer) in FLOORING and _is_plain(one.layer):
+        if _is_relu(other.layer) and _is(one.layer, *FLOORING) and _is_linear(one.layer):
             one.floors = other.idle = True
-        if type(other.layer) is MaxPooling2D and (_is_relu(one.layer) or (type(one.layer) is Conv2D and is_floor(one.layer.activation))):
+        if _is(other.layer, MaxPooling2D) and (_is_relu(one.layer) or _has_relu(one.layer)):
             one.passed = other.through = True
 
 
-def _is_plain(layer: Any) -> bool:
+def _is(layer: Layer, *kinds: type[Layer]) -> bool:
+    """Return whether a layer is of one of these classes, and does what they do."""
+    return type(layer) in kinds and not {"forward", "backward"} & vars(layer).keys()
+
+
+def _is_linear(layer: Any) -> bool:
     """Return whether nothing is done to a layer's sums behind its kernel."""
     activation = getattr(layer, "activation", None)
-    return activation is None or getattr(activation, "name", "") == "linear"
+    return activation is None or (isinstance(activation, ActivationFunction) and activation.name == "linear")
 
 
 def _is_relu(layer: Any) -> bool:
-    return type(layer) in {Activation, ReLU} and is_floor(layer.function)
+    return _is(layer, Activation, ReLU) and is_floor(layer.function)
+
+
+def _has_relu(layer: Any) -> bool:
+    return _is(layer, Conv2D) and is_floor(layer.activation)

@@ -37,6 +37,7 @@ KERNELS = (Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPoo
 PASSING = ("accepted", "built")  # what layers note of their calls
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 Found = list[dict[str, Array]]  # the gradients of each layer's parameters by name
+Drawer = tuple[Dropout, tuple[int, ...], np.dtype[Any]]  # who forgets some of which numbers
 
 
 class Chain:
@@ -113,7 +114,7 @@ class Stretch:
         take = next((take for take in self._takes if take.key == key), None) or _Take(key)
         self._takes = [take, *(other for other in self._takes if other is not take)][:KEPT]
         take.recorded = False
-        drawn = None if take.shapes is None else [layer.drawn(shape, x.dtype, rng) for layer, shape in take.shapes]
+        drawn = None if take.drawers is None else [layer.drawn(shape, dtype, rng) for layer, shape, dtype in take.drawers]
         if drawn is None or not take.trusted or engine.program is None or x.dtype not in TYPES or not 0 < take.held <= MOST:
             return self._forward(x, drawn, rng)
         if take.there is None:
@@ -147,19 +148,19 @@ class Stretch:
     # --- the layers themselves ---
 
     def _forward(self, x: Array, drawn: list[Array] | None, rng: np.random.Generator | None = None) -> tuple[Array, list[Any]]:
-        """Walk forwards; who forgets, multiplies with what was drawn, or draws it and notes in which shapes."""
+        """Walk forwards; who forgets, multiplies with what was drawn, or draws it and notes what."""
         take, caches, left = self._takes[0], list[Any](), iter(drawn or ())
-        take.held, shapes = x.nbytes, list[tuple[Dropout, tuple[int, ...]]]()
+        take.held, drawers = x.nbytes, list[Drawer]()
         for link in self.links:
             if isinstance(link.layer, Dropout) and link.layer.rate:
-                shapes.append((link.layer, x.shape))
+                drawers.append((link.layer, x.shape, x.dtype))
                 cache = next(left) if drawn is not None else link.layer.drawn(x.shape, x.dtype, rng)
                 x = current_engine().product(x, cache)
             else:
                 x, cache = link.forward(x, training=True)
             caches.append(cache)
             take.held += 0 if link.idle else x.nbytes
-        take.shapes = shapes
+        take.drawers = drawers
         return x, caches
 
     def _backward(self, dy: Array, caches: list[Any]) -> tuple[Array | None, Found]:
@@ -192,6 +193,7 @@ class Stretch:
             engine.correlate,
             self.to_x,
             [item.trainable for item in parameters],
+            [link.part for link in self.links],
         )
         return _Identity(facts, [*(item.value for item in parameters), *options])
 
@@ -222,7 +224,7 @@ class _Take:
         self.back: Any = None
         self.caches: list[Any] = []
         self.names: list[list[str]] = []  # of each layer's gradients
-        self.shapes: list[tuple[Dropout, tuple[int, ...]]] | None = None  # who forgets some of which numbers; unknown before the first step
+        self.drawers: list[Drawer] | None = None  # unknown before the first step
         self.proved: set[str] = set()  # which programs gave the bits of the layers
 
     def prove(self, which: str, found: Sequence[Array], wanted: Sequence[Array]) -> None:

@@ -61,7 +61,7 @@ def softmax_to_x(dy: Array, y: Array) -> Array:
 
 
 def _in_rows(*arrays: Array) -> bool:
-    return suits(*arrays) and all(item.itemsize == 4 and item.flags.c_contiguous and item.size for item in arrays)
+    return suits(*arrays) and all(item.itemsize == 4 and item.flags.c_contiguous and item.size and item.ndim for item in arrays)
 
 
 def _run_rows(name: str, *arrays: Array) -> None:

@@ -4,18 +4,18 @@ One rule: `exact` sums are formed of the very products of the loops, so Winograd
 """
 
 from functools import lru_cache
-from types import ModuleType
 
 import numpy as np
 
 from convstep.checks import Array
-from convstep.engines.compiled import planes, sliding, winograd
+from convstep.engines.compiled import pixels, planes, winograd
 from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.depthwise import depthwise, depthwise_to_w, depthwise_to_x
 from convstep.engines.compiled.elementwise import activate
 from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
 from convstep.engines.compiled.scattering import scatter, work_of_scattering
+from convstep.engines.compiled.sliding import Way, slide
 from convstep.engines.compiled.suiting import suits
 from convstep.engines.compiled.threads import threads
 from convstep.engines.compiled.walks import Filters, Line, backward, exchanged, forward, straight
@@ -115,10 +115,10 @@ def _slide_rows(
         if across.taps:
             way = _way((down, across), filters, y.itemsize)
             plan = way.planned((down, across), filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
-            sliding.slide(plan, x, w, b, y, down.place * y.strides[1] + across.place * y.strides[2])
+            slide(plan, x, w, b, y, down.place * y.strides[1] + across.place * y.strides[2])
 
 
 @lru_cache(maxsize=512)
-def _way(walk: tuple[Line, Line], filters: Filters, size: int) -> ModuleType:
+def _way(walk: tuple[Line, Line], filters: Filters, size: int) -> Way:
     """Return what slides filters faster: lanes are filters in one, pixels in the other."""
-    return planes if planes.cycles(walk, filters, size) < sliding.cycles(walk, filters, size) else sliding
+    return min((pixels, planes), key=lambda way: way.cycles(walk, filters, size))

@@ -30,7 +30,7 @@ def cycles(walk: tuple[Line, Line], filters: Filters, size: int) -> float:
     tile = tile_of_pixels(filters.columns, across.count, size)
     tiles = -(-filters.columns // tile.rows) * -(-across.count // tile.width) / across.count
     runs = len(down.taps) * filters.terms * (len(across.taps) * max(tile.rows * tile.vectors / 2, LATENCY) + RUN_BEGINS)
-    laid = filters.terms * down.step * (SPLIT if filters.terms >= tile.lanes else PICKED)
+    laid = filters.terms * reach_of(down, down.count) / down.count * (SPLIT if filters.terms >= tile.lanes else PICKED)
     return tiles * (runs + TILE_BEGINS) + laid + filters.columns * WOVEN
 
 
@@ -46,7 +46,7 @@ def planned(
     y_shape: Shape,
     y_strides: Shape,
 ) -> Plan:
-    """Return how filters slide over planes, windows side by side one pixel apart; see `sliding.slide`."""
+    """Return how filters slide over planes, windows side by side one pixel apart; see `slide`."""
     (down, across), channels, groups = walk, filters.terms, filters.groups
     tile = tile_of_pixels(filters.columns, across.count, size)
     most = CACHED // (reach_of(down, 1) * channels * size) // tile.width

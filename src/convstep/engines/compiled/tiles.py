@@ -1,6 +1,6 @@
 """Which register tiles this machine has, and which one suits how many columns.
 
-One rule: only speed depends on the choice; every tile computes the same sums in the same order.
+One rule: only speed depends on the size of a tile. Whether filters or pixels are its columns decides the order of sums, by shapes alone.
 """
 
 from dataclasses import dataclass, replace

@@ -11,7 +11,7 @@ from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.finite import flag, looking_for_infinite
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
-from convstep.engines.compiled.sliding import weights_layout
+from convstep.engines.compiled.pixels import weights_layout
 from convstep.engines.compiled.threads import Task, run_all, threads
 from convstep.engines.compiled.tiles import Tile, tile_for
 from convstep.engines.compiled.walks import Filters, Line, Shape

@@ -107,7 +107,7 @@ def normalize(size, floor):
             source, to = run(x + (job * block * channels + first) * size), run(y + (job * block * channels + first) * size)
             for i in range(min(width, numbers - first)):
                 normal = (source[i] - middle[i]) * narrow[i] * scale[i] + shift[i]
-                to[i] = zero if floor and normal <= zero else normal
+                to[i] = zero if floor and normal < zero else normal
 
     return normalize
 
