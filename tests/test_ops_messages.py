@@ -545,7 +545,7 @@ def test_the_message_says_the_fact_and_what_was_given(call: Call, kind: type[Con
 def test_a_machine_that_is_too_small_is_an_error_of_this_package(
     op: str, kernel: str, call: Call, given: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_arguments: Any) -> Array:
+    def full(*_arguments: Any, **_options: Any) -> Array:
         raise MemoryError
 
     kernels: dict[str, Any] = {kernel: full}
