@@ -78,6 +78,14 @@ def test_every_number_of_pixels_around_the_rows_of_a_tile(filters: int) -> None:
         assert_explained(draw.convolution(1, (3, pixels), (3, 3), (2, filters), padding=1))
 
 
+@pytest.mark.parametrize("each", [4, 5, 8, 17])
+@pytest.mark.parametrize("groups", [2, 3, 8])
+def test_channels_with_few_and_with_many_filters_of_their_own(groups: int, each: int) -> None:
+    draw = Draw(each, "float32")
+    assert_explained(draw.convolution(2, (9, 10), (3, 2), (groups, groups * each), groups=groups, strides=(2, 1), padding=1))
+    assert_explained(draw.convolution(1, (7, 6), (1, 1), (groups, groups * each), groups=groups, strides=3))
+
+
 @pytest.mark.parametrize("size", [31, 64, 129])
 def test_images_that_are_cut_into_blocks(size: int) -> None:
     draw = Draw(size, "float32")

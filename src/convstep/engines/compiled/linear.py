@@ -23,6 +23,7 @@ from convstep.engines.numpy import ENGINE as NUMPY
 from convstep.geometry import Window2d
 
 FEW = 16  # most channels of images for which windows may be added up
+EACH = 5  # filters of a channel from which on lanes are filters, or pixels, as everywhere else
 PHASES = 64  # most phases of strides that filters slide in
 CALL = 60_000  # cycles that a call of kernels takes, however little they do
 
@@ -31,7 +32,7 @@ def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int
     """Slide filters over images; see `Engine`."""
     if not suits(x, w, b):
         return NUMPY.correlate(x, w, b, window, groups, floor=floor)
-    if 1 < groups == x.shape[3]:
+    if _is_depthwise(w, groups):
         y = depthwise(x, w, b, window)
         return activate("relu", y, 0.0, y) if floor else y
     y = empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
@@ -48,7 +49,7 @@ def correlate_to_x(dy: Array, w: Array, window: Window2d, groups: int, *, exact:
     """Add windows up, or slide the filters, channels and filters exchanged, over the outputs: once for each phase; see `Engine`."""
     if not suits(dy, w):
         return NUMPY.correlate_to_x(dy, w, window, groups)
-    if w.shape[2] == 1 < groups:
+    if _is_depthwise(w, groups):
         return depthwise_to_x(dy, w, window, groups)
     shape = (dy.shape[0], window.height.size, window.width.size, w.shape[2] * groups)
     dx = empty(shape, dy.dtype)
@@ -94,9 +95,9 @@ def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact:
     """Multiply what each weight met with what came of it; see `Engine`."""
     if not suits(dy, x):
         return NUMPY.correlate_to_w(dy, x, window, groups)
-    if 1 < groups == x.shape[3]:
-        return depthwise_to_w(dy, x, window)
     dw = empty((*window.kernel, x.shape[3] // groups, dy.shape[3]), x.dtype)
+    if _is_depthwise(dw, groups):
+        return depthwise_to_w(dy, x, window)
     walk = forward(window.height), forward(window.width)
     if not dy.size:
         dw.fill(0)
@@ -104,6 +105,11 @@ def correlate_to_w(dy: Array, x: Array, window: Window2d, groups: int, *, exact:
     if exact or not winograd.gather(dy, x, walk, groups, dw):
         gather(dy, x, walk, groups, dw)
     return dw
+
+
+def _is_depthwise(w: Array, groups: int) -> bool:
+    """Return whether each channel has filters of its own, and so few that lanes should be channels."""
+    return bool(w.shape[2] == 1 < groups and w.shape[3] // groups < EACH)
 
 
 def _slide_rows(
