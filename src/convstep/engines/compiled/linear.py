@@ -23,7 +23,7 @@ from convstep.engines.numpy import ENGINE as NUMPY
 from convstep.geometry import Window2d
 
 FEW = 16  # most channels of images for which windows may be added up
-EACH = 5  # filters of a channel from which on lanes are filters, or pixels, as everywhere else
+EACH = 4  # filters of a channel from which on lanes are filters, or pixels, as everywhere else
 PHASES = 64  # most phases of strides that filters slide in
 CALL = 60_000  # cycles that a call of kernels takes, however little they do
 
