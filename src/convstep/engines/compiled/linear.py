@@ -15,9 +15,8 @@ from convstep.engines.compiled.elementwise import activate
 from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
 from convstep.engines.compiled.scattering import scatter, work_of_scattering
-from convstep.engines.compiled.sliding import Way, slide
+from convstep.engines.compiled.sliding import Way, facts_of, slide
 from convstep.engines.compiled.suiting import suits
-from convstep.engines.compiled.threads import threads
 from convstep.engines.compiled.walks import Filters, Line, backward, exchanged, forward, straight
 from convstep.engines.numpy import ENGINE as NUMPY
 from convstep.geometry import Window2d
@@ -120,7 +119,7 @@ def _slide_rows(
     for across in phases:
         if across.taps:
             way = _way((down, across), filters, y.itemsize)
-            plan = way.planned((down, across), filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
+            plan = way.planned(facts_of(x, (down, across), filters, y, floor=floor))
             slide(plan, x, w, b, y, down.place * y.strides[1] + across.place * y.strides[2])
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.engines.compiled.native import address_of, kernel, packed
-from convstep.engines.compiled.sliding import Plan
+from convstep.engines.compiled.sliding import Facts, Plan
 from convstep.engines.compiled.tiles import tile_for, work
-from convstep.engines.compiled.walks import Filters, Line, Shape, block_of, reach_of, single_pixels
+from convstep.engines.compiled.walks import Filters, Line, block_of, reach_of, single_pixels
 
 CACHED = 96 << 10  # bytes of a block of pixels, which stays in the second-level cache
 JOB = 1 << 18  # products that are worth a job of their own
@@ -26,18 +26,9 @@ def cycles(walk: tuple[Line, Line], filters: Filters, size: int) -> float:
 
 
 @lru_cache(maxsize=512)
-def planned(
-    walk: tuple[Line, Line],
-    filters: Filters,
-    floor: bool,  # noqa: FBT001
-    size: int,
-    workers: int,
-    x_shape: Shape,
-    x_strides: Shape,
-    y_shape: Shape,
-    y_strides: Shape,
-) -> Plan:
+def planned(facts: Facts) -> Plan:
     """Return how filters slide over pixels; see `slide`."""
+    walk, filters, floor, size, workers, x_shape, x_strides, y_shape, y_strides = facts
     (down, across), channels, groups = walk, filters.terms, filters.groups
     tile = tile_for(filters.columns, size)
     panels, cells = -(-filters.columns // tile.width), len(down.taps) * len(across.taps)

@@ -9,9 +9,9 @@ from functools import lru_cache
 import numpy as np
 
 from convstep.engines.compiled.native import address_of, kernel, packed
-from convstep.engines.compiled.sliding import Plan
+from convstep.engines.compiled.sliding import Facts, Plan
 from convstep.engines.compiled.tiles import LATENCY, tile_of_pixels
-from convstep.engines.compiled.walks import Filters, Line, Shape, reach_of
+from convstep.engines.compiled.walks import Filters, Line, reach_of
 
 CACHED = 192 << 10  # bytes of a block of planes, which stays in the second-level cache
 RUN = 24 << 10  # bytes of planes that a window's rows take together in the first-level cache
@@ -35,18 +35,9 @@ def cycles(walk: tuple[Line, Line], filters: Filters, size: int) -> float:
 
 
 @lru_cache(maxsize=512)
-def planned(
-    walk: tuple[Line, Line],
-    filters: Filters,
-    floor: bool,  # noqa: FBT001 - it is a key
-    size: int,
-    workers: int,
-    x_shape: Shape,
-    x_strides: Shape,
-    y_shape: Shape,
-    y_strides: Shape,
-) -> Plan:
+def planned(facts: Facts) -> Plan:
     """Return how filters slide over planes, windows side by side one pixel apart; see `slide`."""
+    walk, filters, floor, size, workers, x_shape, x_strides, y_shape, y_strides = facts
     (down, across), channels, groups = walk, filters.terms, filters.groups
     tile = tile_of_pixels(filters.columns, across.count, size)
     most = CACHED // (reach_of(down, 1) * channels * size) // tile.width

@@ -4,14 +4,33 @@ One rule: nothing here computes, and no plan knows addresses.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from convstep.checks import Array
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, packed
 from convstep.engines.compiled.recording import current
-from convstep.engines.compiled.threads import Task, run_all
+from convstep.engines.compiled.threads import Task, run_all, threads
 from convstep.engines.compiled.walks import Filters, Line, Shape
+
+
+class Facts(NamedTuple):
+    """What a plan follows from: how filters slide, the size of a number in bytes, the threads, and how images lie."""
+
+    walk: tuple[Line, Line]
+    filters: Filters
+    floor: bool
+    size: int
+    workers: int
+    x_shape: Shape
+    x_strides: Shape
+    y_shape: Shape
+    y_strides: Shape
+
+
+def facts_of(x: Array, walk: tuple[Line, Line], filters: Filters, y: Array, *, floor: bool) -> Facts:
+    """Return what a plan follows from, for the threads that there are now."""
+    return Facts(walk, filters, floor, x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
 
 
 @dataclass(frozen=True)
@@ -47,16 +66,5 @@ class Way(Protocol):
     def cycles(self, walk: tuple[Line, Line], filters: Filters, size: int) -> float:
         """Return how long an output pixel of a group takes, about."""
 
-    def planned(
-        self,
-        walk: tuple[Line, Line],
-        filters: Filters,
-        floor: bool,  # noqa: FBT001
-        size: int,
-        workers: int,
-        x_shape: Shape,
-        x_strides: Shape,
-        y_shape: Shape,
-        y_strides: Shape,
-    ) -> Plan:
+    def planned(self, facts: Facts) -> Plan:
         """Return everything that follows from shapes alone."""

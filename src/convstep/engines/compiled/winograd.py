@@ -12,6 +12,7 @@ from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.finite import flag, looking_for_infinite
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
 from convstep.engines.compiled.pixels import weights_layout
+from convstep.engines.compiled.sliding import Facts, facts_of
 from convstep.engines.compiled.threads import Task, run_all, threads
 from convstep.engines.compiled.tiles import Tile, tile_for
 from convstep.engines.compiled.walks import Filters, Line, Shape
@@ -38,7 +39,7 @@ def slide(x: Array, w: Array, b: Array | None, walk: tuple[Line, Line], filters:
     """
     if filters.groups > 1 or not _simple(walk, x, filters.terms, filters.columns):
         return False
-    plan = _sliding(walk, filters, floor, threads(), x.shape, x.strides, y.shape, y.strides)
+    plan = _sliding(facts_of(x, walk, filters, y, floor=floor))
     if plan is None:
         return False
     with Buffers() as buffers:
@@ -94,16 +95,8 @@ class _Sliding:
 
 
 @lru_cache(maxsize=256)
-def _sliding(
-    walk: tuple[Line, Line],
-    filters: Filters,
-    floor: bool,  # noqa: FBT001
-    workers: int,
-    x_shape: Shape,
-    x_strides: Shape,
-    y_shape: Shape,
-    y_strides: Shape,
-) -> _Sliding | None:
+def _sliding(facts: Facts) -> _Sliding | None:
+    walk, filters, floor, _, workers, x_shape, x_strides, y_shape, y_strides = facts
     (down, across), channels, columns = walk, filters.terms, filters.columns
     tile = tile_for(columns, 4)
     panels = -(-columns // tile.width)
