@@ -149,7 +149,7 @@ def random_shift(x: NDArray[Cells], most: int, rng: np.random.Generator, *, fill
     """Move each image by up to `most` whole cells down or up and right or left."""
     n, height, width = x.shape[:3]
     offsets = rng.integers(0, 2 * most + 1, (n, 2)).tolist()
-    padded = _padded(x, (most, most), fill)
+    padded = _padded(x, most, fill)
     result = np.empty_like(x)
     for image, wide, (top, left) in zip(result, padded, offsets, strict=True):
         image[...] = wide[top : top + height, left : left + width]
@@ -200,8 +200,7 @@ def bilinear(x: NDArray[Cells], matrices: Array, moves: Array, *, fill: float = 
         The value outside the image.
     """
     dtype = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
-    if x.dtype.kind in "ui":
-        _is_value(x, fill)
+    _holds(x, fill)
     images = x.reshape(*x.shape[:3], -1).astype(dtype, copy=False)
     middle = np.array([(size - 1) / 2 for size in x.shape[1:3]])
     result = current_engine().resample(images, matrices.astype(dtype), (middle - moves).astype(dtype), fill)
@@ -210,21 +209,21 @@ def bilinear(x: NDArray[Cells], matrices: Array, moves: Array, *, fill: float = 
     return result.reshape(x.shape).astype(x.dtype, copy=False)
 
 
-def _padded(x: NDArray[Cells], border: tuple[int, int], fill: float) -> NDArray[Cells]:
-    """Return the images with a border of `fill`, (before, behind) in both directions."""
+def _padded(x: NDArray[Cells], border: int, fill: float) -> NDArray[Cells]:
+    """Return the images with a border of `fill` on all sides."""
     n, height, width = x.shape[:3]
-    if x.dtype.kind in "ui":
-        _is_value(x, fill)
-    before = border[0]
-    result = np.full((n, height + sum(border), width + sum(border), *x.shape[3:]), fill, dtype=x.dtype)
-    result[:, before : before + height, before : before + width] = x
+    _holds(x, fill)
+    result = np.full((n, height + 2 * border, width + 2 * border, *x.shape[3:]), fill, dtype=x.dtype)
+    result[:, border : border + height, border : border + width] = x
     return result
 
 
 # --- What is given ---
 
 
-def _is_value(x: NDArray[Cells], fill: float) -> None:
+def _holds(x: NDArray[Cells], fill: float) -> None:
+    if x.dtype.kind == "f":
+        return
     info = np.iinfo(x.dtype.str)
     if not (math.isfinite(fill) and fill == int(fill) and info.min <= fill <= info.max):
         raise checks.refusal("Augment", f"fill = {fill:g} is no value of {x.dtype.name}", {"x": x, "fill": fill})

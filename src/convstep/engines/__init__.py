@@ -60,7 +60,7 @@ class Engine:
     times : (x, factor) -> y
         A multiple.
     product : (one, other) -> y
-        The product, number by number, of two arrays of one shape.
+        The product, number by number; the second array may be repeated along axes of length 1.
     softmax : (x) -> y
         exp(x) / sum(exp(x)) along the last axis.
     softmax_to_x : (dy, y) -> dx

@@ -79,10 +79,9 @@ class ActivationFunction:
         dx: Array = getattr(functions, f"{self.name}_backward")(dy, cache, **self.options)
         return dx
 
-    @property
-    def on_kernels(self) -> bool:
-        """Whether engines' kernels do all of it, forwards and backwards, in float32; all but softmax in float64 too."""
-        return self.name == "linear" or self._slope is not None or self._is_softmax
+    def on_kernels(self, dtype: Any) -> bool:
+        """Return whether engines' kernels do all of it, forwards and backwards, on numbers of a type; softmax in float32 alone."""
+        return self.name == "linear" or self._slope is not None or (self._is_softmax and dtype == np.float32)
 
     @property
     def _is_softmax(self) -> bool:

@@ -42,11 +42,11 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             return x, None
         factor = self.drawn(x.shape, x.dtype, rng)
-        return _product(x, factor), factor
+        return current_engine().product(x, factor), factor
 
     def backward(self, dy: Array, cache: Any) -> tuple[Array, Gradients]:
         """Leave the same numbers out of dy."""
-        return dy if cache is None else _product(dy, cache), {}
+        return dy if cache is None else current_engine().product(dy, cache), {}
 
     def drawn(self, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator | None) -> Array:
         """Return what numbers of this shape are multiplied with: 0 where one is left out."""
@@ -64,10 +64,6 @@ class Dropout(Layer):
             fact = f"a mask of the shape {self.noise_shape} cannot be repeated over the input"
             raise refusal(self.name, fact, {"input": shape})
         return mask
-
-
-def _product(x: Array, factor: Array) -> Array:
-    return current_engine().product(x, factor) if x.shape == factor.shape else x * factor
 
 
 def _is_share(rate: Any) -> bool:

@@ -258,9 +258,7 @@ def is_recordable(layer: Layer) -> bool:
         size = options.pool_size[0] * options.pool_size[1]
         return bool(options.padding == "valid" and size & (size - 1) == 0)  # shares that are products: see ops.pooling
     function = getattr(options, "function", None) or getattr(options, "activation", None)
-    if isinstance(function, ActivationFunction) and function.name == "softmax" and layer.dtype != np.float32:
-        return False
-    return function is None or (isinstance(function, ActivationFunction) and function.on_kernels)
+    return function is None or (isinstance(function, ActivationFunction) and function.on_kernels(layer.dtype))
 
 
 def _same(one: Sequence[Array], other: Sequence[Array]) -> bool:

@@ -1,10 +1,8 @@
 """What happens between layers, in one pass over memory; what has no kernel goes to NumPy."""
 
-import struct
-
 from convstep.checks import Array
 from convstep.engines.compiled.arrays import empty
-from convstep.engines.compiled.native import address_of, kernel, packed
+from convstep.engines.compiled.native import address_of, bits_of, kernel, packed
 from convstep.engines.compiled.suiting import suits
 from convstep.engines.compiled.threads import run
 from convstep.engines.numpy import arithmetic as plain
@@ -14,7 +12,7 @@ CHUNK = 1 << 14  # numbers of a job
 
 def plus(one: Array, other: Array, *, floor: bool) -> Array:
     """Return one + other; see `Engine`."""
-    if not suits(one, other) or one.shape != other.shape or not (one.flags.c_contiguous and other.flags.c_contiguous):
+    if not _alike(one, other):
         return plain.plus(one, other, floor=floor)
     y = empty(one.shape, one.dtype)
     numbers = packed(address_of(one), address_of(other), address_of(y), y.size, CHUNK, int(floor))
@@ -27,14 +25,13 @@ def times(x: Array, factor: float) -> Array:
     if not suits(x) or not x.flags.c_contiguous:
         return plain.times(x, factor)
     y = empty(x.shape, x.dtype)
-    bits = struct.unpack("=q", struct.pack("=d", factor))[0]
-    run(kernel("arithmetic.times", x.itemsize), -(-x.size // CHUNK), packed(address_of(x), address_of(y), x.size, CHUNK, bits))
+    run(kernel("arithmetic.times", x.itemsize), -(-x.size // CHUNK), packed(address_of(x), address_of(y), x.size, CHUNK, bits_of(factor)))
     return y
 
 
 def product(one: Array, other: Array) -> Array:
     """Return one * other; see `Engine`."""
-    if not suits(one, other) or one.shape != other.shape or not (one.flags.c_contiguous and other.flags.c_contiguous):
+    if not _alike(one, other):
         return plain.product(one, other)
     y = empty(one.shape, one.dtype)
     numbers = packed(address_of(one), address_of(other), address_of(y), y.size, CHUNK)
@@ -58,6 +55,11 @@ def softmax_to_x(dy: Array, y: Array) -> Array:
     dx = empty(y.shape, y.dtype)
     _run_rows("arithmetic.softmax_to_x", dy, y, dx)
     return dx
+
+
+def _alike(one: Array, other: Array) -> bool:
+    """Return whether the numbers of two arrays stand opposite each other in memory."""
+    return suits(one, other) and one.shape == other.shape and one.flags.c_contiguous and other.flags.c_contiguous
 
 
 def _in_rows(*arrays: Array) -> bool:

@@ -3,13 +3,11 @@
 One rule: every number is computed by itself, so results depend neither on the cut into chunks nor on the number of threads.
 """
 
-import struct
-
 import numpy as np
 
 from convstep.checks import Array
 from convstep.engines.compiled.arrays import empty
-from convstep.engines.compiled.native import address_of, kernel, packed
+from convstep.engines.compiled.native import address_of, bits_of, kernel, packed
 from convstep.engines.compiled.threads import run
 from convstep.engines.numpy import elementwise as plain
 
@@ -26,7 +24,7 @@ def activate(name: str, x: Array, slope: float, out: Array | None) -> Array:
         out = None
     x = laid_out(x)
     y = empty(x.shape, x.dtype) if out is None else out
-    numbers = packed(address_of(x), address_of(y), x.size, CHUNK, _bits(slope))
+    numbers = packed(address_of(x), address_of(y), x.size, CHUNK, bits_of(slope))
     run(kernel(f"elementwise.{name}", x.itemsize), -(-x.size // CHUNK), numbers)
     return y
 
@@ -37,7 +35,7 @@ def activate_to_x(name: str, dy: Array, y: Array, slope: float) -> Array:
         return plain.activate_to_x(name, dy, y, slope)
     dy, y = laid_out(dy), laid_out(y)
     dx = empty(dy.shape, dy.dtype)
-    numbers = packed(address_of(dy), address_of(y), address_of(dx), dy.size, CHUNK, _bits(slope))
+    numbers = packed(address_of(dy), address_of(y), address_of(dx), dy.size, CHUNK, bits_of(slope))
     run(kernel(f"elementwise.{name}_to_x", dy.itemsize), -(-dy.size // CHUNK), numbers)
     return dx
 
@@ -49,8 +47,3 @@ def laid_out(x: Array) -> Array:
 
 def _is_float(x: Array, sizes: tuple[int, ...]) -> bool:
     return x.dtype.kind == "f" and x.itemsize in sizes and x.dtype.isnative
-
-
-def _bits(number: float) -> int:
-    """Return a float as the 64 bits that a kernel reads it from."""
-    return int(struct.unpack("=q", struct.pack("=d", number))[0])

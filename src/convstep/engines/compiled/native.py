@@ -116,6 +116,11 @@ def packed(*numbers: int) -> bytes:
     return struct.pack(f"={len(numbers)}q", *numbers)
 
 
+def bits_of(number: float) -> int:
+    """Return a float as the 64 bits that a kernel reads it from."""
+    return int(struct.unpack("=q", struct.pack("=d", number))[0])
+
+
 def address_of(array: Array) -> int:
     """Return where an array's first number lies."""
     recording = current.get()

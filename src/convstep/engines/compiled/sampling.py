@@ -1,11 +1,9 @@
 """Images seen through matrices, on a compiled kernel; its bits are those of NumPy's."""
 
-import struct
-
 from convstep.checks import Array
 from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.elementwise import laid_out
-from convstep.engines.compiled.native import address_of, kernel, packed
+from convstep.engines.compiled.native import address_of, bits_of, kernel, packed
 from convstep.engines.compiled.suiting import suits
 from convstep.engines.compiled.threads import run
 from convstep.engines.numpy import ENGINE as NUMPY
@@ -17,7 +15,6 @@ def resample(x: Array, matrices: Array, starts: Array, fill: float) -> Array:
         return NUMPY.resample(x, matrices, starts, fill)
     x, matrices, starts = laid_out(x), laid_out(matrices), laid_out(starts)
     y = empty(x.shape, x.dtype)
-    bits = struct.unpack("=q", struct.pack("=d", fill))[0]
-    numbers = packed(*map(address_of, (x, y, matrices, starts)), *x.shape[1:], bits)
+    numbers = packed(*map(address_of, (x, y, matrices, starts)), *x.shape[1:], bits_of(fill))
     run(kernel("sampling.resample", x.itemsize), x.shape[0] if x.size else 0, numbers)
     return y
