@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from convstep.engines import set_threads, use_engine
     from convstep.errors import ArgumentTypeError, ConvStepError, DataError, OutOfMemoryError, ShapeError
+    from convstep.grading import check
     from convstep.layers import Input, Layer
     from convstep.models import Model, Predictor, Sequential, load_model
     from convstep.steps import (
@@ -58,6 +59,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "check",
     "conv_backward",
     "conv_forward",
     "conv_single_step",
@@ -90,6 +92,7 @@ __all__ = [
 _HOMES = {
     "engines": ("set_threads", "use_engine"),
     "errors": ("ArgumentTypeError", "ConvStepError", "DataError", "OutOfMemoryError", "ShapeError"),
+    "grading": ("check",),
     "layers": ("Input", "Layer"),
     "models": ("Model", "Predictor", "Sequential", "load_model"),
     "steps": (

@@ -1,0 +1,188 @@
+"""From what a function did on the probes to its grade: the score, the diagnosis, and all of it in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from convstep.checks import told
+from convstep.grading.case import Asked, Case, case_of
+from convstep.grading.complaints import Complaint, explained_error
+from convstep.grading.diagnosis import Named, Sight, name_mistakes
+from convstep.grading.grades import Diagnosis, Grade
+from convstep.grading.locating import first_wrong, pattern_of, window_of
+from convstep.grading.outcomes import Outcome, close
+from convstep.grading.published import published
+from convstep.grading.words import LANGUAGES, both, clean, joined, probe_name, say
+
+__all__ = ["judge"]
+
+NOTHING = dict.fromkeys(LANGUAGES, "")
+
+
+def judge(function: str, learner: Sequence[Sight], official: Sequence[Outcome], asked: Asked) -> Grade:
+    """Return the grade of a function by what it did on the probes and on the published calls."""
+    case = case_of(function, asked, learner, official)
+    results = case.results()
+    score = sum(one.weight for one in results if one.passed) / sum(one.weight for one in results)
+    facts = {"edition": asked.edition, "passes": case.passes_published(asked.edition)}
+    base = Grade(function, "right", score, {}, probes=results, published=facts, language=asked.language, seed=asked.seed)
+    if all(one.passed for one in results):
+        return _right(base, case)
+    if case.failed() == len(case.probes):
+        return _wrong(replace(base, status="error", score=0.0), case)
+    return _wrong(replace(base, status="wrong"), case)
+
+
+def _right(base: Grade, case: Case) -> Grade:
+    sentences = [both("right", probes=len(base.probes))] + ([both(f"right.ties_{case.ties}")] if case.ties else [])
+    words = {language: joined((one[language] for one in sentences), language) for language in LANGUAGES}
+    return replace(base, score=1.0, words=words, remarks=(f"{case.function}.ties_{case.ties}",) if case.ties else ())
+
+
+def _wrong(base: Grade, case: Case) -> Grade:
+    """Return the grade with its diagnosis: the named mistakes, or what was found where."""
+    named = name_mistakes(case.function, case.probes, case.learner, case.right)
+    index = case.first()
+    evidence, picture = _evidence(case, index)
+    if named and named.certain:
+        parts: list[Any] = list(named.mistakes)
+        confidence = "exact" if len(parts) == 1 else "pair"
+    else:
+        parts, confidence = [_located(case, index, named)], "located"
+    advice = [{language: part.advice(language, case.asked.hint) for language in LANGUAGES} for part in parts]
+    diagnosis = tuple(Diagnosis(part.id, confidence, part.title, words, evidence) for part, words in zip(parts, advice, strict=True))
+    telling = _Telling(base, case, diagnosis)
+    return replace(base, words={language: telling.message(language) for language in LANGUAGES}, diagnosis=diagnosis, picture=picture)
+
+
+def _evidence(case: Case, index: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the evidence of one probe as plain data, and the picture of its window."""
+    probe, mine, right = case.probes[index], case.learner[index], case.right[index]
+    evidence: dict[str, Any] = {"probe": probe.name, "arguments": clean(told(probe.arguments), 400)}
+    found = first_wrong(mine.outcome, right.outcome)
+    if not found:
+        failure = mine.outcome.failure
+        seen = f"{failure.kind}: {clean(failure.message)}" if failure else _shapes(mine.outcome)
+        line = {"line": failure.line, "cell": failure.cell + 1 if case.asked.notebook else None} if failure else {}
+        return evidence | {"entry": None, "got": seen, "expected": _shapes(right.outcome), "window": None, "by_hand": None, **line}, None
+    window = window_of(case.function, probe.arguments, found) or {"rows": None, "columns": None, "by_hand": None}
+    place = {"rows": window["rows"], "columns": window["columns"]} if window["rows"] else None
+    by_hand = window["by_hand"] if case.asked.hint > 1 else None
+    got: float | str = found.got if np.isfinite(found.got) else str(found.got)
+    evidence |= {"entry": found.entry, "index": list(found.index), "got": got, "expected": found.want, "window": place, "by_hand": by_hand}
+    return evidence, {"function": case.function, "arguments": probe.arguments, "found": found, "window": place, "by_hand": by_hand}
+
+
+def _shapes(outcome: Outcome) -> str:
+    return ", ".join(f"{name} {value if isinstance(value, str) else value.shape}" for name, value in outcome.results.items())
+
+
+# --- where no known mistake fits ---
+
+
+def _located(case: Case, index: int, named: Named | None) -> Any:
+    """Return what can be said of the first wrong probe: a likely mistake, an error in words, or the pattern of the wrong entries."""
+    failure = case.learner[index].outcome.failure
+    if not failure:
+        return _pattern(case, index)
+    explained = explained_error(failure.kind, failure.message)
+    if explained:
+        return explained
+    if named:
+        return named.mistakes[0]
+    return Complaint("error.other", both("error_other", kind=failure.kind), NOTHING, NOTHING)
+
+
+def _pattern(case: Case, index: int) -> Complaint:
+    """Return what is to be seen of the wrong results, of the cache, of the arguments, or of two calls."""
+    mine, right = case.learner[index], case.right[index]
+    found = pattern_of(mine.outcome, right.outcome)
+    if found:
+        key, values = found.key, found.values
+    elif mine.cache is not None:
+        names = ("A_prev", "W", "b", "hparameters") if case.function == "conv_forward" else ("A_prev", "hparameters")
+        key, values = "pattern.cache", {"names": ", ".join(names)}
+    elif mine.outcome.changed:
+        key, values = "pattern.changed", {"names": ", ".join(mine.outcome.changed)}
+    else:
+        key, values = "pattern.unsteady", {}
+    words = {}
+    for language in LANGUAGES:
+        words[language] = say(key, language, **values | ({"axis": say(values["axis"], language)} if "axis" in values else {}))
+    return Complaint(f"{case.function}.{key}", words, NOTHING, NOTHING)
+
+
+# --- in words ---
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """All that a learner is told about a function that is not right."""
+
+    grade: Grade
+    case: Case
+    diagnosis: tuple[Diagnosis, ...]
+
+    def message(self, language: str) -> str:
+        """Return it, a line for each thought."""
+        lines = [self._opening(language), *(one.advice[language] for one in self.diagnosis), self._proof(language), *self._entry(language)]
+        if self.grade.status == "wrong" and self.grade.published:
+            key = "published.passes" if self.grade.published["passes"] else "published.fails"
+            lines.append(say(key, language, edition=self.case.asked.edition))
+        return "\n".join(line for line in [*lines, self._first_edition(language)] if line)
+
+    def _opening(self, language: str) -> str:
+        failure = next((sight.outcome.failure for sight in self.case.learner if sight.outcome.failure), None)
+        if not failure:
+            results = self.grade.probes
+            return say("wrong", language, wrong=sum(not one.passed for one in results), probes=len(results))
+        counts = {"failed": self.case.failed(), "probes": len(self.case.probes)}
+        line = say("failed", language, kind=failure.kind, message=clean(failure.message), **counts)
+        if failure.line is None:
+            return line
+        key = "place.cell" if self.case.asked.notebook else "place"
+        return f"{line} {say(key, language, line=failure.line, cell=failure.cell + 1)}"
+
+    def _proof(self, language: str) -> str:
+        """Say how much of what is wrong the named mistakes explain: all of it, or they would not be named."""
+        if self.diagnosis[0].confidence == "located":
+            return ""
+        wrong = sum(_wrong_entries(*pair) for pair in zip(self.case.learner, self.case.right, strict=True))
+        if wrong:
+            return say("evidence", language, entries=wrong)
+        return say("evidence.error", language) if self.case.failed() else ""
+
+    def _entry(self, language: str) -> list[str]:
+        """Tell the first wrong entry, and its window where hints say where."""
+        evidence = self.diagnosis[0].evidence
+        if evidence["entry"] is None:
+            return []
+        numbers = {"got": f"{float(evidence['got']):.6g}", "want": f"{evidence['expected']:.6g}"}
+        lines = [say("first", language, probe=probe_name(evidence["probe"], language), entry=evidence["entry"], **numbers)]
+        if evidence["by_hand"] and evidence["window"]:
+            padded = say("window.padded", language) if self.case.function == "conv_forward" else ""
+            rows, columns = (f"{start}-{stop - 1}" for start, stop in (evidence["window"]["rows"], evidence["window"]["columns"]))
+            lines.append(say("window", language, rows=rows, columns=columns, padded=padded, by_hand=evidence["by_hand"]))
+        elif evidence["by_hand"]:
+            lines.append(say("by_hand", language, by_hand=evidence["by_hand"]))
+        return lines
+
+    def _first_edition(self, language: str) -> str:
+        """Recognise the number that the first edition printed for a single step."""
+        if self.case.function != "conv_single_step" or not self.case.passes_published("v1"):
+            return ""
+        a, W, b = next(one.arguments for one in published("conv_single_step") if one.edition == "v1")
+        total = float(np.sum(a * W))
+        return say("published.v1", language, got=total + b.item() * W.size, cells=W.size, want=total + b.item())
+
+
+def _wrong_entries(mine: Sight, right: Sight) -> int:
+    """Count the entries of results that are wrong; all of them where the shape is."""
+    count = 0
+    for name, want in right.outcome.results.items():
+        got = mine.outcome.results.get(name)
+        if isinstance(got, np.ndarray) and isinstance(want, np.ndarray):
+            count += int(np.sum(~close(got, want))) if got.shape == want.shape else got.size
+    return count

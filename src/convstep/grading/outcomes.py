@@ -1,0 +1,108 @@
+"""What a function did when it was called, and whether two functions did the same.
+
+One rule: numbers are equal where rounding explains the difference, in float32 too; shapes and errors are equal or not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from convstep.checks import Array
+from convstep.grading.harness import unpack
+
+__all__ = ["Failure", "Outcome", "alike", "close", "equal", "outcome_of", "same"]
+
+ROUNDING = 2e-5  # of the largest number of the right result: sums of some hundred terms in float32
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An exception of the learner's function."""
+
+    kind: str
+    message: str
+    name: str = ""  # what a NameError, an AttributeError or an ImportError speaks of
+    line: int | None = None
+    cell: int = 0
+    within: str = ""
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Failure":
+        """Read what the harness told about an exception."""
+        line, cell = told.get("line"), str(told.get("cell", "")).removeprefix("<learner ").removesuffix(">")
+        return cls(
+            str(told.get("kind", ""))[:80],
+            str(told.get("message", ""))[:400],
+            str(told.get("name", ""))[:80],
+            line if isinstance(line, int) else None,
+            int(cell) if cell.isdecimal() else 0,
+            str(told.get("within", ""))[:80],
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call did: it failed, or it returned results, some of which may be no arrays (then a text says what they are)."""
+
+    failure: Failure | None = None
+    results: Mapping[str, Array | str] = field(default_factory=dict)
+    wanted: int | None = None  # how many values should have been returned, where it was another number
+    cache: Any = None
+    changed: tuple[str, ...] = ()
+
+
+def outcome_of(told: Mapping[str, Any]) -> Outcome:
+    """Read the packed outcome of the harness; raises ValueError, KeyError or TypeError where it is none."""
+    if "error" in told:
+        return Outcome(Failure.of(told["error"]))
+    results: dict[str, Array | str] = {}
+    wanted = None
+    for name, value in told["results"].items():
+        read = unpack(value)
+        if isinstance(read, np.ndarray):
+            results[str(name)] = read
+        else:
+            results[str(name)], wanted = str(read["odd"]), read.get("wanted")
+    return Outcome(None, results, wanted, unpack(told["cache"]), tuple(str(name) for name in told["changed"]))
+
+
+def close(got: Array | str, want: Array | str) -> Any:
+    """Return where two results of one shape agree, as an array of booleans; False where they cannot be compared."""
+    if isinstance(got, str) or isinstance(want, str) or got.shape != want.shape:
+        return np.False_
+    size = float(np.abs(want[np.isfinite(want)], dtype=np.float64).max(initial=0.0))
+    with np.errstate(all="ignore"):
+        near = np.abs(np.subtract(got, want, dtype=np.float64)) <= ROUNDING * max(size, 1e-3)
+        return near | (got == want) | (np.isnan(got) & np.isnan(want))
+
+
+def equal(got: Array | str, want: Array | str) -> bool:
+    """Say whether two results are the same: equal arrays, or the same word for what is none."""
+    if isinstance(got, str) or isinstance(want, str):
+        return isinstance(got, str) and isinstance(want, str) and got == want
+    return got.shape == want.shape and bool(np.all(close(got, want)))
+
+
+def same(one: Outcome, other: Outcome, ignore: frozenset[str] = frozenset()) -> bool:
+    """Say whether two calls did the same, but for results that are to be ignored; the wording of an error does not matter."""
+    if one.failure or other.failure:
+        return bool(one.failure and other.failure and one.failure.kind == other.failure.kind)
+    if one.wanted != other.wanted or set(one.results) != set(other.results) or one.changed != other.changed:
+        return False
+    return all(equal(one.results[name], other.results[name]) for name in one.results if name not in ignore)
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Say whether two caches, or two parts of them, hold the same; lists and tuples are alike."""
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        try:
+            return equal(np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64))
+        except (TypeError, ValueError):
+            return False
+    if isinstance(one, Mapping):
+        return isinstance(other, Mapping) and set(one) == set(other) and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, tuple | list):
+        return isinstance(other, tuple | list) and len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)

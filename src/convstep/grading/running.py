@@ -1,0 +1,190 @@
+"""A learner's file, judged: each function in a process of its own, with the other seven given.
+
+One rule: a child is told calls and answers with arrays; right answers never leave this process.
+"""
+
+import inspect
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from convstep.grading import solution
+from convstep.grading.case import Asked, right_sights
+from convstep.grading.complaints import Complaint, explained_error, explained_syntax
+from convstep.grading.diagnosis import sight_of
+from convstep.grading.grades import Diagnosis, FileReport, Grade
+from convstep.grading.harness import EIGHT, pack
+from convstep.grading.judging import judge
+from convstep.grading.outcomes import Outcome, outcome_of
+from convstep.grading.published import edition_of, published
+from convstep.grading.reading import Submission, UnreadableError, read_submission
+from convstep.grading.sandbox import Ended, Limits, promises, run
+from convstep.grading.words import LANGUAGES, both, clean, spoken_language
+
+__all__ = ["Plan", "check_file", "new_seed"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How files are judged.
+
+    `functions` maps names of the eight to the names under which a file defines them; `edition` is None where the file should tell;
+    `workers` functions are judged at a time; `said` is called with the name of each that is done.
+    """
+
+    seed: int
+    functions: Mapping[str, str]
+    edition: str | None = None
+    hint: int = 2
+    language: str = "en"
+    limits: Limits = field(default_factory=Limits)
+    workers: int = 2
+    said: Callable[[str], None] | None = None
+
+
+def new_seed() -> int:
+    """Draw a seed that nobody could have known."""
+    return secrets.randbelow(10**6)
+
+
+def check_file(path: str | Path, plan: Plan) -> FileReport:
+    """Judge a .py file or a notebook; whatever is wrong with it is in the report.
+
+    Parameters
+    ----------
+    path : str or Path
+    plan : Plan
+    """
+    told = tuple(vars(one) for one in promises())
+    base = FileReport(clean(str(path), 300), plan.seed, (), plan.language, plan.edition or "2021", promises=told)
+    try:
+        submission = read_submission(path)
+    except UnreadableError as problem:
+        grades = tuple(Grade(name, "error", 0.0, problem.words, language=plan.language, seed=plan.seed) for name in EIGHT)
+        return replace(base, grades=grades, problem=problem.words)
+    recognised = None if plan.edition else edition_of(submission.text)
+    asked = Asked(plan.seed, plan.edition or (recognised[0] if recognised else "2021"), plan.hint, plan.language, submission.notebook)
+
+    def graded(name: str) -> Grade:
+        grade = _grade(submission, name, plan, asked)
+        if plan.said:
+            plan.said(name)
+        return grade
+
+    with ThreadPoolExecutor(plan.workers) as pool:
+        grades = tuple(pool.map(graded, EIGHT))
+    return replace(base, grades=grades, edition=asked.edition, recognised_by=recognised[1] if recognised else None)
+
+
+def _grade(submission: Submission, name: str, plan: Plan, asked: Asked) -> Grade:
+    """Judge one function of a file."""
+    definition = plan.functions.get(name, name)
+    calls, _ = right_sights(name, asked.seed)
+    official = published(name)
+    told = [(probe.arguments, probe.seed) for probe in calls] + [(one.arguments, 0) for one in official]
+    asked_of_child = {
+        "name": name,
+        "definition": definition,
+        "cells": list(submission.cells),
+        "others": _others(name),
+        "calls": [{"arguments": pack(arguments), "seed": seed} for arguments, seed in told],
+    }
+    ended = run(_program(), json.dumps(asked_of_child).encode(), plan.limits)
+    base = Grade(name, "error", 0.0, {}, language=asked.language, seed=asked.seed)
+    try:
+        answers = [json.loads(message) for message in ended.messages]
+        if answers and "problem" in answers[0]:
+            return _unloaded(base, answers[0]["problem"], definition, asked)
+        outcomes = _outcomes(answers, len(calls) + len(official)) if ended.reason == "finished" else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
+        return replace(base, words=both("unwell"))
+    if outcomes is None:
+        return _stopped(base, ended, plan.limits)
+    sights = [sight_of(name, probe, outcome) for probe, outcome in zip(calls, outcomes, strict=False)]
+    return judge(name, sights, outcomes[len(calls) :], asked)
+
+
+@cache
+def _program() -> str:
+    harness = files("convstep.grading").joinpath("harness.py").read_text(encoding="utf-8")
+    return f"{harness}\n\nmain(receive(), send)\n"
+
+
+@cache
+def _others(name: str) -> str:
+    """Return the source of the seven functions that are given to the one that is judged."""
+    texts = [inspect.getsource(getattr(solution, other)) for other in EIGHT if other != name]
+    return "import numpy as np\n\n\n" + "\n\n".join(texts)
+
+
+def _outcomes(answers: Sequence[Any], count: int) -> list[Outcome] | None:
+    """Return what each call did, or None where the answers are not all there, in order, between their begin and their end."""
+    if len(answers) != count + 2 or answers[0] != {"found": True} or answers[-1] != {"end": True}:
+        return None
+    if [answer["call"] for answer in answers[1:-1]] != list(range(count)):
+        return None
+    return [outcome_of(answer["outcome"]) for answer in answers[1:-1]]
+
+
+def _unloaded(base: Grade, problem: Mapping[str, Any], definition: str, asked: Asked) -> Grade:
+    """Grade a function that could not be found or does not compile."""
+    kind = str(problem.get("kind"))
+    if kind == "missing":
+        key = "missing" if definition == base.function else "missing.mapped"
+        return replace(base, status="missing", words=both(key, function=base.function, definition=clean(definition, 80)))
+    if kind == "not a function":
+        return replace(base, words=both("not_a_function", definition=clean(definition, 80), what=clean(str(problem.get("what")), 80)))
+    line, cell = problem.get("line"), str(problem.get("cell", "")).removeprefix("<learner ").removesuffix(">")
+    number = int(cell) + 1 if cell.isdecimal() else 1
+    if kind == "syntax":
+        complaint: Complaint | None = explained_syntax(str(problem.get("error")), str(problem.get("message")), str(problem.get("text")))
+        got = f"{problem.get('error')}: {problem.get('message')}"
+    else:
+        got = f"{problem.get('error') or problem.get('kind')}: {problem.get('message')}"
+        complaint = explained_error(str(problem.get("error")), str(problem.get("message")))
+    evidence = {
+        "probe": None,
+        "entry": None,
+        "got": clean(got),
+        "expected": None,
+        "window": None,
+        "line": line if isinstance(line, int) else None,
+        "cell": number if asked.notebook else None,
+        "code": clean(str(problem.get("text", "")), 120) or None,
+    }
+    advice = {language: complaint.advice(language, max(asked.hint, 2)) if complaint is not None else "" for language in LANGUAGES}
+    words = {
+        language: "\n".join(filter(None, [f"{clean(got)} {_place(evidence, asked, language)}".strip(), advice[language]]))
+        for language in LANGUAGES
+    }
+    if complaint is None:
+        return replace(base, words=words)
+    return replace(base, words=words, diagnosis=(Diagnosis(complaint.id, "exact", complaint.title, advice, evidence),))
+
+
+def _place(evidence: Mapping[str, Any], asked: Asked, language: str) -> str:
+    if evidence["line"] is None:
+        return ""
+    return both("place.cell" if asked.notebook else "place", line=evidence["line"], cell=evidence["cell"])[language]
+
+
+def _stopped(base: Grade, ended: Ended, limits: Limits) -> Grade:
+    """Grade a function whose process did not come to its end."""
+    if ended.reason == "timeout":
+        return replace(base, status="timeout", words=both("timeout", seconds=limits.seconds))
+    if ended.reason == "memory":
+        return replace(base, words=both("memory", megabytes=limits.memory // 2**20))
+    if ended.reason in {"garbled", "messages", "finished"}:
+        return replace(base, words=both("channel"))
+    return replace(base, words=both("ended", detail=clean(ended.detail, 80)))
+
+
+def default_plan(**chosen: Any) -> Plan:
+    """Return a plan with a new seed and the language of the locale, but for what is chosen."""
+    return Plan(**{"seed": new_seed(), "functions": {}, "language": spoken_language(), **chosen})
