@@ -5,23 +5,21 @@ One rule: everything is compared here, on arrays that this process read; nothing
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from convstep import steps
 from convstep.grading import solution
-from convstep.grading.diagnosis import Sight, look, same_sight
+from convstep.grading.diagnosis import Sight, right_sights, same_sight
 from convstep.grading.grades import ProbeResult
 from convstep.grading.locating import first_wrong
 from convstep.grading.mistakes import source_of
 from convstep.grading.outcomes import Outcome, equal, same
-from convstep.grading.probes import Probe, probes
+from convstep.grading.probes import Probe
 from convstep.grading.published import passes
 from convstep.grading.ties import RULES
 
-__all__ = ["Asked", "Case", "case_of", "right_sights"]
+__all__ = ["Asked", "Case", "case_of"]
 
 
 @dataclass(frozen=True)
@@ -70,13 +68,6 @@ class Case:
     def passes_published(self, edition: str) -> bool:
         """Say whether the function passes what an edition checks."""
         return passes(self.function, edition, self.official)
-
-
-@cache
-def right_sights(function: str, seed: int) -> tuple[tuple[Probe, ...], tuple[Sight, ...]]:
-    """Return the probes of a function and what the steps do on them."""
-    calls = probes(function, seed)
-    return calls, tuple(look(function, getattr(steps, function), probe) for probe in calls)
 
 
 def case_of(function: str, asked: Asked, learner: Sequence[Sight], official: Sequence[Outcome]) -> Case:

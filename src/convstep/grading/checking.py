@@ -7,8 +7,8 @@ from typing import Any
 from convstep.checks import one_of, refusal, shown, whole
 from convstep.errors import ArgumentTypeError
 from convstep.grading import solution
-from convstep.grading.case import Asked, right_sights
-from convstep.grading.diagnosis import look
+from convstep.grading.case import Asked
+from convstep.grading.diagnosis import look, right_sights
 from convstep.grading.grades import Grade
 from convstep.grading.harness import EIGHT, observe, packed_outcome
 from convstep.grading.judging import judge

@@ -9,7 +9,7 @@ import numpy as np
 from convstep.checks import told
 from convstep.grading.case import Asked, Case, case_of
 from convstep.grading.complaints import Complaint, explained_error
-from convstep.grading.diagnosis import Named, Sight, name_mistakes
+from convstep.grading.diagnosis import Sight, name_mistakes
 from convstep.grading.grades import Diagnosis, Grade
 from convstep.grading.locating import first_wrong, pattern_of, window_of
 from convstep.grading.outcomes import Outcome, close
@@ -43,14 +43,14 @@ def _right(base: Grade, case: Case) -> Grade:
 
 def _wrong(base: Grade, case: Case) -> Grade:
     """Return the grade with its diagnosis: the named mistakes, or what was found where."""
-    named = name_mistakes(case.function, case.probes, case.learner, case.right)
+    named = name_mistakes(case.function, case.asked.seed, case.learner)
     index = case.first()
     evidence, picture = _evidence(case, index)
-    if named and named.certain:
+    if named:
         parts: list[Any] = list(named.mistakes)
         confidence = "exact" if len(parts) == 1 else "pair"
     else:
-        parts, confidence = [_located(case, index, named)], "located"
+        parts, confidence = [_located(case, index)], "located"
     advice = [{language: part.advice(language, case.asked.hint) for language in LANGUAGES} for part in parts]
     diagnosis = tuple(Diagnosis(part.id, confidence, part.title, words, evidence) for part, words in zip(parts, advice, strict=True))
     telling = _Telling(base, case, diagnosis)
@@ -82,16 +82,14 @@ def _shapes(outcome: Outcome) -> str:
 # --- where no known mistake fits ---
 
 
-def _located(case: Case, index: int, named: Named | None) -> Any:
-    """Return what can be said of the first wrong probe: a likely mistake, an error in words, or the pattern of the wrong entries."""
+def _located(case: Case, index: int) -> Complaint:
+    """Return what can be said of the first wrong probe: an error in words, or the pattern of the wrong entries."""
     failure = case.learner[index].outcome.failure
     if not failure:
         return _pattern(case, index)
     explained = explained_error(failure.kind, failure.message)
     if explained:
         return explained
-    if named:
-        return named.mistakes[0]
     return Complaint("error.other", both("error_other", kind=failure.kind), NOTHING, NOTHING)
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from convstep.grading import solution
-from convstep.grading.case import Asked, right_sights
+from convstep.grading.case import Asked
 from convstep.grading.complaints import Complaint, explained_error, explained_syntax
-from convstep.grading.diagnosis import sight_of
+from convstep.grading.diagnosis import right_sights, sight_of
 from convstep.grading.grades import Diagnosis, FileReport, Grade
 from convstep.grading.harness import EIGHT, pack
 from convstep.grading.judging import judge

@@ -81,7 +81,7 @@ def patched(*mistakes: Mistake) -> list[Callable[..., Any]]:
     for patches in product(*(mistake.patches for mistake in mistakes)):
         try:
             made.append(_compiled(mistakes[0].function, _apply(source_of(mistakes[0].function), *patches)))
-        except PatchError:
+        except (PatchError, SyntaxError):  # two patches may cut each other's lines
             continue
     return made
 
