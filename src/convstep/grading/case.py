@@ -46,13 +46,14 @@ class Case:
     ties: str = ""
 
     def results(self) -> tuple[ProbeResult, ...]:
-        """Return which probes were passed; the cache and the arguments count as probes of their own."""
+        """Return which probes were passed; the cache and the arguments count as probes of their own where any result is right."""
         pairs = list(zip(self.probes, self.learner, self.right, strict=True))
         made = [ProbeResult(probe.name, probe.weight, _values_right(mine.outcome, right.outcome)) for probe, mine, right in pairs]
+        some = any(one.passed for one in made)
         returned = [mine for mine in self.learner if not mine.outcome.failure]
         if self.function.endswith("forward"):
-            made.append(ProbeResult("the cache", 2, bool(returned) and all(mine.cache is None for mine in returned)))
-        made.append(ProbeResult("arguments left as they were", 1, bool(returned) and not any(mine.outcome.changed for mine in returned)))
+            made.append(ProbeResult("the cache", 2, some and all(mine.cache is None for mine in returned)))
+        made.append(ProbeResult("arguments left as they were", 1, some and not any(mine.outcome.changed for mine in returned)))
         return tuple(made)
 
     def failed(self) -> int:

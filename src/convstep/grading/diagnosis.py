@@ -5,19 +5,22 @@ does. What remains is for `locating` to describe.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
-from itertools import combinations
 from typing import Any
 
 from convstep import steps
 from convstep.grading.caches import cache_fault
-from convstep.grading.harness import observe, packed_outcome
+from convstep.grading.harness import observe, pack
 from convstep.grading.mistakes import Mistake, catalogue, patched
 from convstep.grading.outcomes import Outcome, alike, equal, outcome_of, same
+from convstep.grading.pairing import Effects
 from convstep.grading.probes import Probe, probes
 
 __all__ = ["Named", "Sight", "look", "name_mistakes", "right_sights", "same_sight", "sight_of"]
+
+
+PAIRS = 300  # the most pairs that are run
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,16 @@ class Sight:
 
 @dataclass(frozen=True)
 class Named:
-    """The mistakes that together do what the learner's function did."""
+    """The mistakes that together do what the learner's function did; `whole` is False where something else is wrong besides."""
 
     mistakes: tuple[Mistake, ...]
+    whole: bool = True
 
 
 def look(function: str, made: Any, probe: Probe) -> Sight:
     """Call a function that is trusted: the steps, the solution, or the solution with a mistake in it."""
-    told = packed_outcome(observe(function, made, probe.arguments, seed=probe.seed))
-    return sight_of(function, probe, outcome_of(told))
+    told = observe(function, made, probe.arguments, seed=probe.seed)
+    return sight_of(function, probe, outcome_of({**told, "cache": pack(told.get("cache"))}))
 
 
 def sight_of(function: str, probe: Probe, outcome: Outcome) -> Sight:
@@ -55,10 +59,11 @@ def right_sights(function: str, seed: int) -> tuple[tuple[Probe, ...], tuple[Sig
 
 
 def name_mistakes(function: str, seed: int, learner: Sequence[Sight]) -> Named | None:
-    """Return the mistake, or the pair of mistakes, that does on every probe what the learner's function did.
+    """Return the mistake, or the pair of mistakes, that does on every probe what the learner's function did, or most of it.
 
     First those that give the same numbers and kinds of errors are sought; then a single one that gives the same numbers and fails where
-    the learner's function fails, though with another error, as code that is written otherwise does; then pairs.
+    the learner's function fails, though with another error, as code that is written otherwise does; then pairs; then one
+    that alone gives a part of the wrong results.
 
     Parameters
     ----------
@@ -71,7 +76,7 @@ def name_mistakes(function: str, seed: int, learner: Sequence[Sight]) -> Named |
     """
     search = _Search(function, seed, learner)
     singles = [(mistake,) for mistake in catalogue(function)]
-    return search.first(singles) or search.only(singles) or search.first(combinations(catalogue(function), 2))
+    return search.first(singles) or search.only(singles) or search.pair(catalogue(function))
 
 
 @lru_cache(maxsize=2**16)
@@ -87,12 +92,17 @@ class _Search:
     learner: Sequence[Sight]
 
     def first(self, candidates: Iterable[tuple[Mistake, ...]]) -> Named | None:
-        """Return the first candidate that does the same on every probe; where all is errors, to their words."""
+        """Return the first candidate that does the same on every probe, to the words of the errors; else the first with other words."""
+        second: Named | None = None
         for mistakes in candidates:
             for made in patched(*mistakes):
-                if self._agrees(made, same_sight) and self._changing(self._sights(made)) == self._unsteady and self._worded(made):
+                if not self._agrees(made, same_sight) or self._changing(self._sights(made)) != self._unsteady:
+                    continue
+                if self._worded(made):
                     return Named(mistakes)
-        return None
+                if second is None and self._reproduced(made):
+                    second = Named(mistakes)
+        return second
 
     def only(self, candidates: Iterable[tuple[Mistake, ...]]) -> Named | None:
         """Return the only candidate that gives the learner's wrong numbers, and fails where the learner's function fails."""
@@ -103,6 +113,18 @@ class _Search:
                     found[mistakes[0].id] = mistakes
         return Named(next(iter(found.values()))) if len(found) == 1 else None
 
+    def pair(self, mistakes: Sequence[Mistake]) -> Named | None:
+        """Return two mistakes that together do the same on every probe, or else the one that does the most of it."""
+        _, right = right_sights(self.function, self.seed)
+        ways = [replace(mistake, patches=(patch,)) for mistake in mistakes for patch in mistake.patches]
+        owners = [number for number, mistake in enumerate(mistakes) for _ in mistake.patches]
+        effects = Effects.of(owners, [self._sights(patched(way)[0]) for way in ways], self.learner, right)
+        found = self.first(tuple(ways[position] for position in pair) for pair in effects.pairs(PAIRS))
+        if found:
+            return found
+        part = effects.part()
+        return None if part is None else Named((mistakes[part],), whole=False)
+
     def _sights(self, made: Any) -> list[Sight]:
         return [_known(self.function, self.seed, made, index) for index in range(len(self.learner))]
 
@@ -112,19 +134,16 @@ class _Search:
 
     def _reproduced(self, made: Any) -> bool:
         """Say whether at least one wrong result of the learner's is reproduced in numbers."""
-        return any(self.learner[index].outcome.failure is None for index in self._telling) and any(
-            same_sight(_known(self.function, self.seed, made, index), self.learner[index], self._unsteady)
-            for index in self._telling
-            if self.learner[index].outcome.failure is None
-        )
+        known = {index: _known(self.function, self.seed, made, index) for index in self._telling if not self.learner[index].outcome.failure}
+        return any(same_sight(sight, self.learner[index], self._unsteady) for index, sight in known.items())
 
     def _worded(self, made: Any) -> bool:
-        """Say whether more than the kind of an error agrees on what is wrong: a number, or the words of every error."""
-        failures = [self.learner[index].outcome.failure for index in self._telling]
-        if not self._telling or None in failures:
-            return bool(self._telling or self._unsteady)
-        theirs = [_known(self.function, self.seed, made, index).outcome.failure for index in self._telling]
-        return all(one and other and one.message == other.message for one, other in zip(failures, theirs, strict=True))
+        """Say whether all errors of the learner's have the words of the mistake's, and there is anything wrong at all."""
+        for index in self._telling:
+            mine, theirs = self.learner[index].outcome.failure, _known(self.function, self.seed, made, index).outcome.failure
+            if mine is not None and (theirs is None or theirs.message != mine.message):
+                return False
+        return bool(self._telling or self._unsteady)
 
     @cached_property
     def _order(self) -> list[int]:

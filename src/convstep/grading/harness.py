@@ -8,6 +8,7 @@ import __future__
 import ast
 import base64
 import builtins
+import copy
 import json
 import random
 import re
@@ -67,18 +68,29 @@ class NotFoundError(Exception):
 
 def observe(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], *, seed: int) -> dict[str, Any]:
     """Call the function, and return what it did: "error", or "results", "cache" and the arguments that it "changed"."""
-    before = pack(arguments)
+    given = copy.deepcopy(arguments)  # a function may change them
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - what learners' code draws from
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            returned = function(*arguments)
+            returned = function(*given)
             seen = _read(name, returned)
     except BaseException as error:  # noqa: BLE001 - whatever it raises is what it did
         return {"error": failure(error)}
-    changed = [word for word, old, new in zip(ARGUMENTS[name], before, pack(arguments), strict=False) if old != new]
+    changed = [word for word, old, new in zip(ARGUMENTS[name], arguments, given, strict=False) if not _unchanged(old, new)]
     return seen | {"changed": changed}
+
+
+def _unchanged(old: Any, new: Any) -> bool:
+    """Say whether an argument is what it was, to the last bit."""
+    if isinstance(old, np.ndarray):
+        return isinstance(new, np.ndarray) and old.shape == new.shape and old.dtype == new.dtype and old.tobytes() == new.tobytes()
+    if isinstance(old, tuple):
+        return isinstance(new, tuple) and len(old) == len(new) and all(map(_unchanged, old, new))
+    if isinstance(old, dict):
+        return isinstance(new, dict) and list(old) == list(new) and all(_unchanged(old[key], new[key]) for key in old)
+    return type(old) is type(new) and bool(old == new)
 
 
 def _read(name: str, returned: Any) -> dict[str, Any]:
@@ -189,14 +201,15 @@ def load(cells: list[str], name: str, others: Mapping[str, Any]) -> Callable[...
     statements, broken = _statements(cells)
     given = {"np": np, "numpy": np, "__name__": "learner", "__builtins__": builtins} | dict(others)
     chosen = _needed(statements, name, set(given))
-    bound = any({name, "*"} & one["binds"] for one in chosen)
+    bound = any(name in one["binds"] for one in chosen)
     if not bound:
         _blame(broken, name)
-        chosen = statements if any(name in text for one in statements for text in one["texts"]) else []  # made by exec or setattr, perhaps
+        if any(name in text for one in statements for text in one["texts"]):
+            chosen = statements  # made by exec or setattr, perhaps
     problem = _run(chosen, given, others)
     function = given.get(name)
     if function is None:
-        raise NotFoundError(problem if problem and bound else {"kind": "missing"})
+        raise NotFoundError(problem if problem and (bound or "convstep" in problem["message"]) else {"kind": "missing"})
     if not callable(function):
         raise NotFoundError({"kind": "not a function", "what": _kind(function)})
     return function

@@ -46,14 +46,11 @@ def _wrong(base: Grade, case: Case) -> Grade:
     named = name_mistakes(case.function, case.asked.seed, case.learner)
     index = case.first()
     evidence, picture = _evidence(case, index)
-    if named:
-        parts: list[Any] = list(named.mistakes)
-        confidence = "exact" if len(parts) == 1 else "pair"
-    else:
-        parts, confidence = [_located(case, index)], "located"
+    parts: list[Any] = list(named.mistakes) if named else [_located(case, index)]
+    confidence = ("exact" if len(parts) == 1 else "pair") if named and named.whole else "located"
     advice = [{language: part.advice(language, case.asked.hint) for language in LANGUAGES} for part in parts]
     diagnosis = tuple(Diagnosis(part.id, confidence, part.title, words, evidence) for part, words in zip(parts, advice, strict=True))
-    telling = _Telling(base, case, diagnosis)
+    telling = _Telling(base, case, diagnosis, partly=named is not None and not named.whole)
     return replace(base, words={language: telling.message(language) for language in LANGUAGES}, diagnosis=diagnosis, picture=picture)
 
 
@@ -122,6 +119,7 @@ class _Telling:
     grade: Grade
     case: Case
     diagnosis: tuple[Diagnosis, ...]
+    partly: bool
 
     def message(self, language: str) -> str:
         """Return it, a line for each thought."""
@@ -146,7 +144,7 @@ class _Telling:
     def _proof(self, language: str) -> str:
         """Say how much of what is wrong the named mistakes explain: all of it, or they would not be named."""
         if self.diagnosis[0].confidence == "located":
-            return ""
+            return say("partly", language) if self.partly else ""
         wrong = sum(_wrong_entries(*pair) for pair in zip(self.case.learner, self.case.right, strict=True))
         if wrong:
             return say("evidence", language, entries=wrong)

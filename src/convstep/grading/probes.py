@@ -81,6 +81,7 @@ def _conv_single_step(draw: _Draw) -> list[Probe]:
         Probe("one channel", 2, (draw.array(2, 2, 1), draw.array(2, 2, 1), draw.array(1, 1, 1))),
         Probe("more channels than rows", 2, (draw.array(2, 2, 5), draw.array(2, 2, 5), draw.array(1, 1, 1))),
         Probe("a negative bias", 2, (draw.array(3, 3, 1), draw.array(3, 3, 1), draw.negative(1, 1, 1))),
+        Probe("a negative result", 1, (np.abs(draw.array(3, 3, 3)), draw.negative(3, 3, 3), draw.negative(1, 1, 1))),
     ]
 
 
@@ -95,6 +96,8 @@ _CONVOLUTIONS: tuple[tuple[str, int, tuple[int, int, int, int], int, int, int, i
     ("a stride larger than the window", 2, (2, 8, 6, 1), 2, 2, 3, 0),
     ("much padding around a small image", 1, (1, 2, 3, 1), 2, 2, 3, 2),
     ("single cells", 1, (2, 3, 2, 2), 1, 2, 1, 0),
+    ("single cells with stride and padding", 1, (2, 3, 6, 2), 1, 3, 2, 1),
+    ("a large stride with padding and a rest", 1, (2, 5, 8, 2), 2, 2, 3, 1),
 )
 
 
@@ -120,7 +123,7 @@ _POOLINGS: tuple[tuple[str, int, tuple[int, int, int, int], int, int, str], ...]
     ("windows that overlap", 2, (2, 4, 4, 3), 3, 1, "array"),
     ("windows side by side", 2, (2, 4, 6, 2), 2, 2, "array"),
     ("a tall image with a rest", 2, (3, 8, 5, 2), 3, 2, "array"),
-    ("a wide image with a rest", 2, (3, 5, 8, 2), 2, 3, "array"),
+    ("a wide image with a rest", 2, (3, 6, 10, 2), 2, 3, "array"),
     ("negative numbers", 2, (2, 5, 4, 2), 2, 2, "negative"),
     ("single cells", 1, (2, 4, 3, 2), 1, 2, "array"),
 )
@@ -151,6 +154,10 @@ def _create_mask_from_window(draw: _Draw) -> list[Probe]:
         Probe("a tall window", 2, (draw.array(5, 3),)),
         Probe("negative numbers", 2, (draw.negative(3, 3),)),
         Probe("large numbers", 1, (1000 * draw.array(3, 3),)),
+        Probe("numbers close together", 1, ((draw.rng.permutation(8) + 1).reshape(4, 2) / 10 + 3,)),
+        Probe("one cell far below zero", 1, (np.array([[0.0, -20.0, 0.0], [0.0, 0.0, 0.0]]) + np.abs(draw.array(2, 3)),)),
+        Probe("one row", 1, (draw.array(1, 4),)),
+        Probe("one column", 1, (draw.array(3, 1),)),
         Probe("one cell", 1, (draw.array(1, 1),)),
         Probe("ties", 1, (np.array([[1.0, 3.0, 0.5], [3.0, 2.0, 3.0]]),), ties=True),
     ]
