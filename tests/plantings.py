@@ -1,5 +1,6 @@
 """Known mistakes planted by hand into three right solutions of each function that are written otherwise than the package's own."""
 
+import random
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from convstep import steps
 from convstep.grading import solution
 from convstep.grading.diagnosis import Named, Sight, look, name_mistakes, same_sight
 from convstep.grading.harness import EIGHT
-from convstep.grading.mistakes import catalogue, patched
+from convstep.grading.mistakes import Mistake, catalogue, patched
 from convstep.grading.probes import Probe, probes
 
 FOLDER = Path(__file__).parent / "styles"
@@ -89,46 +90,18 @@ def _words(sight: Sight) -> tuple[str, str] | None:
     return (failure.kind, failure.message) if failure else None
 
 
-def report(function: str) -> None:
-    """Print what is amiss with a function's catalogue and its plantings: `python -m tests.plantings conv_forward`."""
-    bench = Bench(function)
-    seen: dict[str, list[Sight]] = {}
-    for style in STYLES:
-        if bench.differs(bench.sights(compiled(function, style_text(function, style)))):
-            print(f"NOT RIGHT: the style {style} itself")
-    for mistake in catalogue(function):
-        ways = patched(mistake)
-        if len(ways) != len(mistake.patches):
-            print(f"NO FIT: {mistake.id}: {len(mistake.patches) - len(ways)} of its patches do not fit the solution")
-        for number, made in enumerate(ways):
-            sights = bench.sights(made)
-            if not bench.differs(sights) and not bench.named(sights):
-                print(f"NO CHANGE: {mistake.id}, patch {number}, does nothing wrong on any probe")
-            for other, theirs in seen.items():
-                if other != mistake.id and alike(sights, theirs):
-                    print(f"ALIKE: {mistake.id}, patch {number}, and {other}")
-            seen.setdefault(mistake.id, sights)
-    right = total = 0
-    for planting in plantings(function):
-        if planting.reason:
+def drawn_pair(bench: Bench, draw: random.Random) -> tuple[tuple[Mistake, Mistake], list[Sight]]:
+    """Draw two mistakes that can be made together and that neither hide each other nor mend what they do, and what they do."""
+    while True:
+        one, other = draw.sample(catalogue(bench.function), 2)
+        made = patched(one, other)
+        if not made:
             continue
-        sights = bench.sights(compiled(function, planting.text))
-        if not bench.differs(sights):
-            print(f"no output changed: {planting.mistake} in {planting.style}")
-            continue
-        named = bench.named(sights)
-        total += 1
-        if named and [one.id for one in named.mistakes] == [planting.mistake]:
-            right += 1
-        else:
-            what = [one.id for one in named.mistakes] if named else None
-            failures = sorted({f"{one.outcome.failure.kind}: {one.outcome.failure.message}"[:90] for one in sights if one.outcome.failure})
-            print(f"MISSED: {planting.mistake} in {planting.style}: {what} {failures[:2]}")
-    print(f"{function}: {len(catalogue(function))} mistakes; {right} of {total} plantings named rightly")
+        sights = bench.sights(made[0])
+        alone = [bench.sights(patched(mistake)[0]) for mistake in (one, other)]
+        if bench.differs(sights) and not any(_alike(sights, theirs) for theirs in alone):
+            return (one, other), sights
 
 
-if __name__ == "__main__":
-    import sys
-
-    for word in sys.argv[1:] or EIGHT:
-        report(word)
+def _alike(sights: list[Sight], others: list[Sight]) -> bool:
+    return all(same_sight(mine, theirs) for mine, theirs in zip(sights, others, strict=True))

@@ -123,7 +123,7 @@ def _numbers(value: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
-    return f"a {type(value).__name__}"[:TEXT]
+    return "None" if value is None else f"a {type(value).__name__}"[:TEXT]
 
 
 def failure(error: BaseException) -> dict[str, Any]:

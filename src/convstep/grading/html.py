@@ -3,45 +3,58 @@
 One rule: every text is escaped, and colours carry nothing that words do not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from convstep.checks import Array
-from convstep.grading.grades import Grade
 from convstep.grading.locating import Evidence
 from convstep.grading.words import say
 
-__all__ = ["grade_html", "picture_html"]
+__all__ = ["grade_html"]
 
 COLOURS = {"right": "#00684d", "wrong": "#a34100", "error": "#a34100", "missing": "#595959", "timeout": "#a34100"}
 BLUE, VERMILION = "#0072b2", "#d55e00"  # of the house style of figures
 LARGEST = 12  # rows or columns of an image that is drawn whole
 
 
-def grade_html(grade: Grade) -> str:
+class _Grade(Protocol):
+    """What is shown of `convstep.grading.Grade`."""
+
+    @property
+    def function(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def picture(self) -> Mapping[str, Any] | None: ...
+    @property
+    def language(self) -> str: ...
+
+
+def grade_html(grade: _Grade) -> str:
     """Return a grade as a piece of HTML."""
     status = say(f"screen.status.{grade.status}", grade.language)
     head = f'<b style="color:{COLOURS[grade.status]}">{escape(grade.function)}: {escape(status)}</b> ({100 * grade.score:.0f} %)'
     body = f'<p style="max-width:46em;margin:.4em 0">{escape(grade.message).replace(chr(10), "<br>")}</p>'
-    picture = picture_html(grade) if grade.picture else ""
+    picture = _picture(grade.picture, grade.language) if grade.picture else ""
     return f'<div class="convstep-grade" lang="{grade.language}" style="line-height:1.5">{head}{body}{picture}</div>'
 
 
-def picture_html(grade: Grade) -> str:
+def _picture(picture: Mapping[str, Any], language: str) -> str:
     """Return the first wrong window: the image with the window framed, and the wrong entry beside the right one."""
-    picture = grade.picture
-    if not picture:
-        return ""
     found: Evidence = picture["found"]
     image = _image(picture, found)
     panels = []
     if image is not None:
-        title = say("screen.image.padded" if picture["function"].startswith("conv") else "screen.image", grade.language)
+        title = say("screen.image.padded" if picture["function"].startswith("conv") else "screen.image", language)
         panels.append(_panel(title, _table(image, picture["window"])))
-    numbers = [(say("screen.got", grade.language), found.got, VERMILION), (say("screen.expected", grade.language), found.want, BLUE)]
+    numbers = [(say("screen.got", language), found.got, VERMILION), (say("screen.expected", language), found.want, BLUE)]
     panels += [_panel(title, _single(found.entry, value, colour)) for title, value, colour in numbers]
     hand = f'<p style="font-family:monospace;margin:.4em 0">{escape(picture["by_hand"])}</p>' if picture["by_hand"] else ""
     return f'<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-end">{"".join(panels)}</div>{hand}'

@@ -21,20 +21,22 @@ class Effects:
     """What mistaken functions do alone, held against the learner's and the right one, result by result of every probe.
 
     `owners` says which mistake each function has; `changes` where it differs from what is right, `misses` where it differs from the
-    learner's, and `telling` where the learner's differs from what is right.
+    learner's, `telling` where the learner's differs from what is right, and `numbers` where the learner's returned numbers.
     """
 
     owners: Array
     changes: Array
     misses: Array
     telling: Array
+    numbers: Array
 
     @classmethod
     def of(cls, owners: Sequence[int], singles: Sequence[Sequence[Any]], learner: Sequence[Any], right: Sequence[Any]) -> "Effects":
         """Compare sights: `singles` has those of each mistaken function on every probe."""
         changes = np.array([_differ(sights, right) for sights in singles])
         misses = np.array([_differ(sights, learner) for sights in singles])
-        return cls(np.asarray(owners), changes, misses, _differ(learner, right))
+        numbers = [isinstance(value, np.ndarray) for sight in learner for value in _padded(sight.outcome)]
+        return cls(np.asarray(owners), changes, misses, _differ(learner, right), np.array(numbers))
 
     def pairs(self, most: int) -> list[tuple[int, int]]:
         """Return the likeliest pairs of functions, the likeliest first."""
@@ -48,9 +50,15 @@ class Effects:
 
     def part(self) -> int | None:
         """Return the mistake that alone gives the most of the learner's wrong results, if it is the only one that gives so many."""
-        shared = np.sum(self.changes & ~self.misses & self.telling, axis=1)
+        shared = np.sum(self.changes & ~self.misses & self.telling & self.numbers, axis=1)
         best = {int(owner) for owner in self.owners[shared == shared.max(initial=1)]}
         return best.pop() if len(best) == 1 else None
+
+
+def _padded(outcome: Outcome) -> list[Any]:
+    """Return the results in as many places as are compared."""
+    values = list(outcome.results.values())
+    return values + [None] * (5 - len(values))
 
 
 def _counts(left: Array, right: Array) -> Array:
