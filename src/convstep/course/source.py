@@ -1,11 +1,6 @@
 """A lesson's source: Markdown in which English and Chinese stand beside each other, and the cells that it is read as.
 
 One rule: nothing is skipped. A line that belongs to no text and no cell, and a text without its twin, is an error that names the line.
-
-`<!-- en -->` starts an English text, `<!-- zh -->` right after it its Chinese twin; either ends at the next marker or fence. Fences:
-`python` is a cell (`python keras`: one that needs Keras), in which a comment `# en: ...` or a line that ends in `  # en` stays in English
-alone, likewise `zh`; `exercise NAME` is cut from the solution and holds its docstring and its numbered comments in Chinese; `check NAME`
-is empty and grades it; a fence of `text` is part of the text around it.
 """
 
 import re
@@ -18,6 +13,11 @@ from convstep.course.twins import check_twins
 from convstep.errors import DataError
 
 __all__ = ["LANGUAGES", "Cell", "Check", "Code", "Exercise", "Language", "Lesson", "Text", "parse"]
+
+# `<!-- en -->` starts an English text, `<!-- zh -->` right after it its Chinese twin; either ends at the next marker or fence. Fences:
+# `python` is a cell (`python keras`: one that needs Keras), in which a comment `# en: ...` or a line that ends in `  # en` stays in English
+# alone, likewise `zh`; `exercise NAME` is cut from the solution and holds its docstring and its numbered comments in Chinese; `check NAME`
+# is empty and grades it; a fence of `text` is part of the text around it.
 
 Language: TypeAlias = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)

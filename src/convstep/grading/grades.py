@@ -154,5 +154,5 @@ class FileReport:
             "edition": {"name": self.edition, "recognised_by": self.recognised_by},
             "language": self.language,
             "seed": self.seed,
-            "sandbox": [dict(one) for one in self.promises],
+            "promises": [dict(one) for one in self.promises],
         }

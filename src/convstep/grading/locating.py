@@ -179,7 +179,7 @@ def _shares(function: str, events: list[dict[str, Any]], arguments: tuple[Any, .
     return {
         "rows": None,
         "columns": None,
-        "by_hand": f"{_sum(np.asarray(parts))} = {_short(evidence.want)}" if parts else f"0 = {_short(0)}",
+        "by_hand": f"{_sum(np.asarray(parts))} = {_short(evidence.want)}" if len(parts) > 1 else None,
     }
 
 
