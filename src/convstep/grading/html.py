@@ -56,8 +56,7 @@ def _picture(picture: Mapping[str, Any], language: str) -> str:
         panels.append(_panel(title, _table(image, picture["window"])))
     numbers = [(say("screen.got", language), found.got, VERMILION), (say("screen.expected", language), found.want, BLUE)]
     panels += [_panel(title, _single(found.entry, value, colour)) for title, value, colour in numbers]
-    hand = f'<p style="font-family:monospace;margin:.4em 0">{escape(picture["by_hand"])}</p>' if picture["by_hand"] else ""
-    return f'<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-end">{"".join(panels)}</div>{hand}'
+    return f'<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-end">{"".join(panels)}</div>'
 
 
 def _image(picture: Any, found: Evidence) -> Array | None:

@@ -69,7 +69,7 @@ def _evidence(case: Case, index: int) -> tuple[dict[str, Any], dict[str, Any] | 
     by_hand = window["by_hand"] if case.asked.hint > 1 else None
     got: float | str = found.got if np.isfinite(found.got) else str(found.got)
     evidence |= {"entry": found.entry, "index": list(found.index), "got": got, "expected": found.want, "window": place, "by_hand": by_hand}
-    return evidence, {"function": case.function, "arguments": probe.arguments, "found": found, "window": place, "by_hand": by_hand}
+    return evidence, {"function": case.function, "arguments": probe.arguments, "found": found, "window": place}
 
 
 def _shapes(outcome: Outcome) -> str:
