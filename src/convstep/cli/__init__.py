@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         close_stdout()
-        return complain(f"convstep: {error.strerror}", FAILED)
+        return complain(f"convstep: {error.strerror}{f': {error.filename}' if error.filename else ''}", FAILED)
     except KeyboardInterrupt as stop:
         return complain(f"convstep: {str(stop) or 'interrupted'}", INTERRUPTED)
 

@@ -16,8 +16,9 @@ from convstep.grading.mistakes import Mistake, catalogue, patched
 from convstep.grading.outcomes import Outcome, alike, equal, outcome_of, same
 from convstep.grading.pairing import Effects
 from convstep.grading.probes import Probe, probes
+from convstep.grading.published import EDITIONS, passes, published
 
-__all__ = ["Named", "Sight", "look", "name_mistakes", "right_sights", "same_sight", "sight_of"]
+__all__ = ["Named", "Sight", "escapes", "look", "name_mistakes", "right_sights", "same_sight", "sight_of"]
 
 
 PAIRS = 300  # the most pairs that are run
@@ -77,6 +78,17 @@ def name_mistakes(function: str, seed: int, learner: Sequence[Sight]) -> Named |
     search = _Search(function, seed, learner)
     singles = [(mistake,) for mistake in catalogue(function)]
     return search.first(singles) or search.only(singles) or search.pair(catalogue(function))
+
+
+def escapes(mistake: Mistake) -> tuple[str, ...]:
+    """Return the editions whose published checks do not see a mistake: those that its run passes."""
+    return _escapes(mistake.function, patched(mistake)[0])
+
+
+@cache
+def _escapes(function: str, made: Any) -> tuple[str, ...]:
+    outcomes = [look(function, made, Probe("published", 0, case.arguments)).outcome for case in published(function)]
+    return tuple(edition for edition in EDITIONS if passes(function, edition, outcomes))
 
 
 @lru_cache(maxsize=2**16)

@@ -16,7 +16,8 @@ class Diagnosis:
     """One thing that is wrong.
 
     `confidence` is "exact" where it reproduces every probe, "pair" where two mistakes do so together, else "located". `advice` goes as far
-    as the level of the hint; `evidence` has the probe, the first wrong entry, what was got and expected, and its window.
+    as the level of the hint; `evidence` has the probe, the first wrong entry, what was got and expected, and its window. `escapes` are the
+    editions whose published checks a known mistake passes.
     """
 
     id: str
@@ -24,6 +25,7 @@ class Diagnosis:
     title: Words
     advice: Words
     evidence: Mapping[str, Any]
+    escapes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -33,6 +35,7 @@ class Diagnosis:
             "title": dict(self.title),
             "advice": dict(self.advice),
             "evidence": dict(self.evidence),
+            "escapes": list(self.escapes),
         }
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from convstep.checks import told
 from convstep.grading.case import Asked, Case, case_of
 from convstep.grading.complaints import Complaint, explained_error
-from convstep.grading.diagnosis import Sight, name_mistakes
+from convstep.grading.diagnosis import Sight, escapes, name_mistakes
 from convstep.grading.grades import Diagnosis, Grade
 from convstep.grading.locating import first_wrong, pattern_of, window_of
+from convstep.grading.mistakes import Mistake
 from convstep.grading.outcomes import Outcome, close
 from convstep.grading.published import published
 from convstep.grading.words import LANGUAGES, both, clean, joined, probe_name, say
@@ -49,7 +50,10 @@ def _wrong(base: Grade, case: Case) -> Grade:
     parts: list[Any] = list(named.mistakes) if named else [_located(case, index)]
     confidence = ("exact" if len(parts) == 1 else "pair") if named and named.whole else "located"
     advice = [{language: part.advice(language, case.asked.hint) for language in LANGUAGES} for part in parts]
-    diagnosis = tuple(Diagnosis(part.id, confidence, part.title, words, evidence) for part, words in zip(parts, advice, strict=True))
+    diagnosis = tuple(
+        Diagnosis(part.id, confidence, part.title, words, evidence, escapes(part) if isinstance(part, Mistake) else ())
+        for part, words in zip(parts, advice, strict=True)
+    )
     telling = _Telling(base, case, diagnosis, partly=named is not None and not named.whole)
     return replace(base, words={language: telling.message(language) for language in LANGUAGES}, diagnosis=diagnosis, picture=picture)
 
