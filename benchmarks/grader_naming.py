@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.plantings import Bench, compiled, drawn_pair, plantings
 
-from convstep.grading.harness import EIGHT
+from convstep.grading.observing import EIGHT
 from convstep.grading.mistakes import catalogue
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from convstep import steps
-from convstep.grading import solution
 from convstep.grading.diagnosis import Named, Sight, look, name_mistakes, same_sight
-from convstep.grading.harness import EIGHT
+from convstep.grading.given import given_functions
 from convstep.grading.mistakes import Mistake, catalogue, patched
 from convstep.grading.probes import Probe, probes
 
@@ -55,8 +54,7 @@ def plantings(function: str) -> list[Planting]:
 
 def compiled(function: str, text: str) -> Any:
     """Run a solution's text, with the other seven functions given, and return its function."""
-    space: dict[str, Any] = {name: getattr(solution, name) for name in EIGHT if name != function}
-    space["np"] = np
+    space: dict[str, Any] = {**given_functions(function), "np": np}
     exec(compile(text, "<learner 0>", "exec"), space)  # noqa: S102 - this project's own texts
     return space[function]
 

@@ -155,7 +155,7 @@ def plan_of(options: argparse.Namespace) -> Any:
 
 
 def _functions(words: list[str]) -> dict[str, str]:
-    from convstep.grading.harness import EIGHT
+    from convstep.grading.observing import EIGHT
 
     names = {}
     for word in words:

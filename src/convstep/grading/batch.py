@@ -18,7 +18,7 @@ from typing import Any
 from convstep.errors import DataError
 from convstep.files import atomic_write
 from convstep.grading.grades import FileReport
-from convstep.grading.harness import EIGHT
+from convstep.grading.observing import EIGHT
 from convstep.grading.reading import LARGEST_NOTEBOOK, MEGABYTE
 from convstep.grading.running import Plan, check_file
 from convstep.grading.words import clean

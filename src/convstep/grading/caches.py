@@ -35,5 +35,6 @@ def _has(values: list[Any], hparameters: Mapping[str, int]) -> bool:
     for value in values:
         if isinstance(value, Mapping) and all(key in value and alike(value[key], number) for key, number in hparameters.items()):
             return True
-    numbers = [float(value) for value in values if isinstance(value, int | float) or (isinstance(value, np.ndarray) and value.ndim == 0)]
+    parts = [part for value in values for part in (value if isinstance(value, tuple | list) else np.ravel(value)[: len(hparameters)])]
+    numbers = [float(part) for part in parts if isinstance(part, int | float | np.number)]
     return all(number in numbers for number in hparameters.values())

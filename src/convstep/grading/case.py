@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from convstep.grading import solution
 from convstep.grading.diagnosis import Sight, right_sights, same_sight
+from convstep.grading.given import given_functions
 from convstep.grading.grades import ProbeResult
 from convstep.grading.locating import first_wrong
 from convstep.grading.mistakes import source_of
@@ -94,6 +94,6 @@ def _tie_rule(function: str, probe: Probe, mine: Sight) -> str:
 def _by_rule(function: str, probe: Probe, rule: str) -> Any:
     if function == "create_mask_from_window":
         return RULES[rule](probe.arguments[0])
-    space: dict[str, Any] = {"np": np, **vars(solution), "create_mask_from_window": RULES[rule]}
+    space: dict[str, Any] = {"np": np, **given_functions(function), "create_mask_from_window": RULES[rule]}
     exec(compile(source_of(function), "<ties>", "exec"), space)  # noqa: S102 - the package's own text
     return space[function](*probe.arguments)

@@ -6,12 +6,12 @@ from typing import Any
 
 from convstep.checks import one_of, refusal, shown, whole
 from convstep.errors import ArgumentTypeError
-from convstep.grading import solution
 from convstep.grading.case import Asked
 from convstep.grading.diagnosis import look, right_sights
+from convstep.grading.given import given_functions
 from convstep.grading.grades import Grade
-from convstep.grading.harness import EIGHT, observe, packed_outcome
 from convstep.grading.judging import judge
+from convstep.grading.observing import EIGHT, observe, packed_outcome
 from convstep.grading.outcomes import outcome_of
 from convstep.grading.published import EDITIONS, published
 from convstep.grading.running import new_seed
@@ -84,8 +84,8 @@ def _alone(function: Any, name: str) -> Any:
     """Return the function with the other seven right, whatever the notebook calls by their names."""
     if not isinstance(function, types.FunctionType):
         return function
-    others = {other: getattr(solution, other) for other in EIGHT if other != name}
-    made = types.FunctionType(function.__code__, {**function.__globals__, **others}, name, function.__defaults__, function.__closure__)
+    space = {**function.__globals__, **given_functions(name)}
+    made = types.FunctionType(function.__code__, space, name, function.__defaults__, function.__closure__)
     made.__kwdefaults__ = function.__kwdefaults__
     return made
 

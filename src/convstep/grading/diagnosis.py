@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
+import numpy as np
+
 from convstep import steps
 from convstep.grading.caches import cache_fault
-from convstep.grading.harness import observe, pack
 from convstep.grading.mistakes import Mistake, catalogue, patched
+from convstep.grading.observing import observe, pack
 from convstep.grading.outcomes import Outcome, alike, equal, outcome_of, same
 from convstep.grading.pairing import Effects
 from convstep.grading.probes import Probe, probes
@@ -77,7 +79,7 @@ def name_mistakes(function: str, seed: int, learner: Sequence[Sight]) -> Named |
     """
     search = _Search(function, seed, learner)
     singles = [(mistake,) for mistake in catalogue(function)]
-    return search.first(singles) or search.only(singles) or search.pair(catalogue(function))
+    return search.first(singles) or search.only(singles) or (search.pair(catalogue(function)) if search.has_numbers() else None)
 
 
 def escapes(mistake: Mistake) -> tuple[str, ...]:
@@ -124,6 +126,15 @@ class _Search:
                 if self._agrees(made, _fails_too) and self._reproduced(made):
                     found[mistakes[0].id] = mistakes
         return Named(next(iter(found.values()))) if len(found) == 1 else None
+
+    def has_numbers(self) -> bool:
+        """Say whether any of the learner's wrong results are numbers; errors and caches alone do not tell pairs apart."""
+        _, right = right_sights(self.function, self.seed)
+        return any(
+            isinstance(got, np.ndarray) and not equal(got, right[index].outcome.results.get(name, ""))
+            for index in self._telling
+            for name, got in self.learner[index].outcome.results.items()
+        )
 
     def pair(self, mistakes: Sequence[Mistake]) -> Named | None:
         """Return two mistakes that together do the same on every probe, or else the one that does the most of it."""

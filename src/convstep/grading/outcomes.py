@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convstep.checks import Array
-from convstep.grading.harness import unpack
+from convstep.grading.observing import unpack
 
 __all__ = ["Failure", "Outcome", "alike", "close", "equal", "outcome_of", "same"]
 

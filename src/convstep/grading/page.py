@@ -10,8 +10,8 @@ from string import Template
 
 from convstep.grading.batch import Count, Row, counts
 from convstep.grading.complaints import title_of_error
-from convstep.grading.harness import EIGHT
 from convstep.grading.mistakes import catalogue
+from convstep.grading.observing import EIGHT
 from convstep.grading.words import say
 
 __all__ = ["page", "summary", "title"]

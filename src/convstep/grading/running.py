@@ -3,7 +3,6 @@
 One rule: a child is told calls and answers with arrays; right answers never leave this process.
 """
 
-import inspect
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +13,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from convstep.grading import solution
 from convstep.grading.case import Asked
 from convstep.grading.complaints import Complaint, explained_error, explained_syntax
 from convstep.grading.diagnosis import right_sights, sight_of
+from convstep.grading.given import given_source
 from convstep.grading.grades import Diagnosis, FileReport, Grade
-from convstep.grading.harness import EIGHT, pack
 from convstep.grading.judging import judge
+from convstep.grading.observing import EIGHT, pack
 from convstep.grading.outcomes import Outcome, outcome_of
 from convstep.grading.published import edition_of, published
 from convstep.grading.reading import Submission, UnreadableError, read_submission
@@ -92,7 +91,7 @@ def _grade(submission: Submission, name: str, plan: Plan, asked: Asked) -> Grade
         "name": name,
         "definition": definition,
         "cells": list(submission.cells),
-        "others": _others(name),
+        "others": given_source(name),
         "calls": [{"arguments": pack(arguments), "seed": seed} for arguments, seed in told],
     }
     ended = run(_program(), json.dumps(asked_of_child).encode(), plan.limits)
@@ -112,15 +111,10 @@ def _grade(submission: Submission, name: str, plan: Plan, asked: Asked) -> Grade
 
 @cache
 def _program() -> str:
-    harness = files("convstep.grading").joinpath("harness.py").read_text(encoding="utf-8")
-    return f"{harness}\n\nmain(receive(), send)\n"
-
-
-@cache
-def _others(name: str) -> str:
-    """Return the source of the seven functions that are given to the one that is judged."""
-    texts = [inspect.getsource(getattr(solution, other)) for other in EIGHT if other != name]
-    return "import numpy as np\n\n\n" + "\n\n".join(texts)
+    """Return the text that runs in the learner's process: three modules as one, without their imports of each other."""
+    texts = [files("convstep.grading").joinpath(f"{name}.py").read_text(encoding="utf-8") for name in ("observing", "finding", "harness")]
+    lines = [line for text in texts for line in text.splitlines() if not line.startswith("from convstep.")]
+    return "\n".join([*lines, "main(receive(), send)"])
 
 
 def _outcomes(answers: Sequence[Any], count: int) -> list[Outcome] | None:

@@ -23,5 +23,19 @@ def _shared(x: Array) -> Array:
     return np.asarray(mask / mask.sum())
 
 
+def _first_down(x: Array) -> Array:
+    return _first(x.T).T
+
+
+def _last_down(x: Array) -> Array:
+    return _last(x.T).T
+
+
 # the course's own rule is not among them; PyTorch and TensorFlow take the first
-RULES: dict[str, Callable[[Array], Any]] = {"first": _first, "last": _last, "shared": _shared}
+RULES: dict[str, Callable[[Array], Any]] = {
+    "first": _first,
+    "last": _last,
+    "first_down": _first_down,
+    "last_down": _last_down,
+    "shared": _shared,
+}

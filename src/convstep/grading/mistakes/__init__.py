@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from convstep.grading import solution
+from convstep.grading.given import given_functions
 from convstep.grading.words import LANGUAGES, joined
 
 __all__ = ["Mistake", "PatchError", "catalogue", "patched", "source_of"]
@@ -97,7 +98,7 @@ def _apply(text: str, *patches: Patch) -> str:
 
 @cache
 def _compiled(function: str, text: str) -> Callable[..., Any]:
-    space: dict[str, Any] = {**{name: getattr(solution, name) for name in solution.__dict__ if not name.startswith("_")}, "np": np}
+    space: dict[str, Any] = {**given_functions(function), "np": np}
     exec(compile(text, "<learner 0>", "exec"), space)  # noqa: S102 - the package's own text
     made: Callable[..., Any] = space[function]
     return made

@@ -1,0 +1,185 @@
+"""One call of a learner's function, as plain data: what it returned, what it changed, what it raised.
+
+One rule: it gives no verdict. It is sent as text into the learner's own process, so it imports the standard library and NumPy alone.
+"""
+
+import base64
+import copy
+import itertools
+import random
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ARGUMENTS", "EIGHT", "RESULTS", "TEXT", "failure", "kind_of", "observe", "pack", "packed_outcome", "unpack"]
+
+CELLS = 500_000  # the most numbers of one array that are sent back
+ITEMS = 200  # the most parts of a cache that are looked at
+DEPTH = 6
+TEXT = 400  # characters of a message or of a line of code
+EIGHT = (
+    "zero_pad",
+    "conv_single_step",
+    "conv_forward",
+    "pool_forward",
+    "conv_backward",
+    "create_mask_from_window",
+    "distribute_value",
+    "pool_backward",
+)
+RESULTS = {
+    "zero_pad": ("X_pad",),
+    "conv_single_step": ("Z",),
+    "conv_forward": ("Z",),
+    "pool_forward": ("A",),
+    "conv_backward": ("dA_prev", "dW", "db"),
+    "create_mask_from_window": ("mask",),
+    "distribute_value": ("a",),
+    "pool_backward": ("dA_prev",),
+}
+ARGUMENTS = {
+    "zero_pad": ("X", "pad"),
+    "conv_single_step": ("a_slice_prev", "W", "b"),
+    "conv_forward": ("A_prev", "W", "b", "hparameters"),
+    "pool_forward": ("A_prev", "hparameters", "mode"),
+    "conv_backward": ("dZ", "cache"),
+    "create_mask_from_window": ("x",),
+    "distribute_value": ("dz", "shape"),
+    "pool_backward": ("dA", "cache", "mode"),
+}
+
+
+def observe(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], *, seed: int) -> dict[str, Any]:
+    """Call the function, and return what it did: "error", or "results", "cache" and the arguments that it "changed"."""
+    given = copy.deepcopy(arguments)  # a function may change them
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - what learners' code draws from
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            returned = function(*given)
+            seen = _read(name, returned)
+    except BaseException as error:  # noqa: BLE001 - whatever it raises is what it did
+        return {"error": failure(error)}
+    changed = [word for word, old, new in zip(ARGUMENTS[name], arguments, given, strict=False) if not _unchanged(old, new)]
+    return seen | {"changed": changed}
+
+
+def _unchanged(old: Any, new: Any) -> bool:
+    """Say whether an argument is what it was, to the last bit."""
+    if isinstance(old, np.ndarray):
+        return isinstance(new, np.ndarray) and old.shape == new.shape and old.dtype == new.dtype and old.tobytes() == new.tobytes()
+    if isinstance(old, tuple):
+        return isinstance(new, tuple) and len(old) == len(new) and all(map(_unchanged, old, new))
+    if isinstance(old, dict):
+        return isinstance(new, dict) and set(old) == set(new) and all(_unchanged(old[key], new[key]) for key in old)
+    return type(old) is type(new) and bool(old == new)
+
+
+def _read(name: str, returned: Any) -> dict[str, Any]:
+    """Return the results by name, each as an array or as a word for what it is instead."""
+    names = RESULTS[name]
+    wanted = len(names) + name.endswith("forward")
+    if wanted == 1:
+        return {"results": {names[0]: _numbers(returned)}, "cache": None}
+    if isinstance(returned, Iterator):
+        returned = tuple(itertools.islice(returned, wanted + 1))
+    if not isinstance(returned, tuple | list) or len(returned) != wanted:
+        what = f"{len(returned)} values" if isinstance(returned, tuple | list) else kind_of(returned)
+        return {"results": {names[0]: {"odd": what, "wanted": wanted}}, "cache": None}
+    results = {word: _numbers(part) for word, part in zip(names, returned, strict=False)}
+    return {"results": results, "cache": returned[-1] if name.endswith("forward") else None}
+
+
+def _numbers(value: Any) -> Any:
+    if value is None:
+        return {"odd": "None"}
+    if isinstance(value, str | bytes | Mapping | set):
+        return {"odd": kind_of(value)}
+    try:
+        array = np.asarray(value)
+    except Exception:  # noqa: BLE001 - a learner's object may raise anything
+        return {"odd": kind_of(value)}
+    if array.dtype.kind not in "biuf":
+        return {"odd": "complex numbers" if array.dtype.kind == "c" else kind_of(value)}
+    if array.size > CELLS:
+        return {"odd": f"an array of shape {array.shape}"}
+    return np.array(array, dtype=bool if array.dtype.kind == "b" else np.float64)
+
+
+def kind_of(value: Any) -> str:
+    """Return in words of what type a value is."""
+    return "None" if value is None else f"a {type(value).__name__}"[:TEXT]
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """Return the kind and message of an exception, and the line of the learner's code that it came from."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - a learner's exception may raise another
+        message = ""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<learner")]
+    place = {"line": frames[-1].lineno, "cell": frames[-1].filename, "within": frames[-1].name} if frames else {}
+    return {"kind": type(error).__name__[:TEXT], "message": message[:TEXT], "name": str(getattr(error, "name", "") or "")[:TEXT], **place}
+
+
+# --- plain data there and back ---
+
+
+def pack(value: Any, depth: int = 0) -> Any:
+    """Return arguments or results as JSON's own types; what is no data becomes a word."""
+    if depth > DEPTH:
+        return {"odd": "nested too deeply"}
+    if value is None or isinstance(value, bool | str):
+        return value[: 100 * TEXT] if isinstance(value, str) else value
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
+    if isinstance(value, Mapping):
+        pairs = list(value.items())[:ITEMS]
+        return {"dict": [[str(key)[:TEXT], pack(item, depth + 1)] for key, item in pairs]}
+    if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1:
+        value = list(value)
+    if isinstance(value, tuple) or (isinstance(value, list) and not _is_table(value)):
+        return {"tuple" if isinstance(value, tuple) else "list": [pack(item, depth + 1) for item in value[:ITEMS]]}
+    return _packed_array(_numbers(value))
+
+
+def _is_table(value: list[Any]) -> bool:
+    """Say whether a list holds numbers alone, or lists alone: an array, perhaps."""
+    return all(isinstance(item, int | float) for item in value) or all(isinstance(item, list) for item in value)
+
+
+def _packed_array(array: Any) -> dict[str, Any]:
+    if isinstance(array, dict):
+        return array
+    kind = "bool" if array.dtype.kind == "b" else "<f8"
+    data = base64.b64encode(np.ascontiguousarray(array, dtype=kind).tobytes()).decode("ascii")
+    return {"array": list(array.shape), "dtype": kind, "data": data}
+
+
+def unpack(value: Any) -> Any:
+    """Return what `pack` packed; ValueError where it is not what it claims to be."""
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        shape = [int(size) for size in value["array"]]
+        data = np.frombuffer(base64.b64decode(value["data"], validate=True), dtype={"bool": "?", "<f8": "<f8"}[value["dtype"]])
+        return data.reshape(shape).copy()
+    if "tuple" in value:
+        return tuple(unpack(item) for item in value["tuple"])
+    if "list" in value:
+        return [unpack(item) for item in value["list"]]
+    if "dict" in value:
+        return {str(key): unpack(item) for key, item in value["dict"]}
+    return {"odd": str(value.get("odd", ""))[:TEXT], **({"wanted": int(value["wanted"])} if "wanted" in value else {})}
+
+
+def packed_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Return an outcome of `observe` as plain data."""
+    if "error" in outcome:
+        return outcome
+    results = {name: _packed_array(value) for name, value in outcome["results"].items()}
+    return {"results": results, "cache": pack(outcome["cache"]), "changed": outcome["changed"]}
