@@ -20,7 +20,7 @@ from convstep.testing import assert_engine
 
 PAIRS = 6  # for each function
 
-pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning")  # some mistakes are such
+pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore::SyntaxWarning")]  # some mistakes are such
 
 every_function = pytest.mark.parametrize("function", EIGHT)
 

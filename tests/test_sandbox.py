@@ -30,6 +30,8 @@ from convstep.grading.sandbox.inside import frame, linux, tree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+pytestmark = pytest.mark.once
+
 LIMITS = Limits(seconds=1.0, memory=2**30, processes=8, messages=2**20, files=2**20)
 PATIENT = replace(LIMITS, seconds=10.0)  # for what ends by itself
 MARGIN = 3.0  # seconds; the machine may be busy

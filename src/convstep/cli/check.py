@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convstep.grading.grades import FileReport, Grade
 
 SHOWN = 12  # mistakes
+INDENT = 10  # columns of a message
 STYLES = {"right": "green", "wrong": "red", "error": "red", "missing": "yellow", "timeout": "red"}
 
 
@@ -194,17 +195,13 @@ def show(report: "FileReport", hint: int) -> None:
         _show_grade(screen, grade, language)
     how = worded("screen.recognised", language, mark=report.recognised_by) if report.recognised_by else ""
     screen.print(f"\n[bold]{escape(report.summary(language))}[/bold]")
-    screen.print(
-        escape(
-            f"{worded('screen.edition', language, edition=report.edition, how=how)}; {worded('screen.seed', language, seed=report.seed)}"
-        )
-    )
+    edition, seed = worded("screen.edition", language, edition=report.edition, how=how), worded("screen.seed", language, seed=report.seed)
+    screen.print(escape(worded("screen.facts", language, edition=edition, seed=seed)))
     if hint < 3 and any(grade.diagnosis for grade in report.grades):
         screen.print(escape(worded("screen.more", language, next=hint + 1)))
 
 
 def _show_grade(screen: Any, grade: "Grade", language: str) -> None:
-    from rich.padding import Padding
     from rich.text import Text
 
     from convstep.grading.words import say as worded
@@ -213,4 +210,5 @@ def _show_grade(screen: Any, grade: "Grade", language: str) -> None:
     line = Text.assemble((f"{status:>8}", STYLES[grade.status]), f"  {grade.function}", (f"  {100 * grade.score:.0f} %", "dim"))
     screen.print(line)
     if grade.status != "right" or grade.remarks:
-        screen.print(Padding(Text(grade.message), (0, 0, 0, 10)))
+        for line in Text(grade.message).wrap(screen, screen.width - INDENT):
+            screen.print(Text(f"{' ' * INDENT}{line.plain.rstrip()}"))

@@ -30,6 +30,7 @@ COLUMNS = (
     "file",
     "score",
     "right",
+    "problem",
     "edition",
     "seed",
     "sha256",
@@ -113,7 +114,7 @@ def _judged(files: Sequence[tuple[str, Path]], plan: Plan, processes: int) -> It
         try:
             while True:
                 for name, path in todo:
-                    waiting[pool.submit(check_file, path, replace(plan, workers=1, said=None))] = name
+                    waiting[pool.submit(check_file, path, replace(plan, workers=1))] = name
                     if len(waiting) >= processes * AHEAD:
                         break
                 if not waiting:
@@ -149,6 +150,7 @@ def _row(name: str, report: FileReport, digest: str, way: str) -> Row:
         "file": _cell(name),
         "score": f"{report.score:.4f}",
         "right": str(sum(grade.status == "right" for grade in report.grades)),
+        "problem": _cell(report.problem["en"]) if report.problem else "",
         "edition": report.edition,
         "seed": str(report.seed),
         "sha256": digest,
@@ -178,10 +180,11 @@ def _rows_in(table: Path) -> list[dict[str, Any]]:
     if not table.exists():
         return []
     try:
-        rows = list(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8-sig"), newline="")))
+        reader = csv.DictReader(io.StringIO(table.read_text(encoding="utf-8-sig"), newline=""))
+        rows, columns = list(reader), tuple(reader.fieldnames or ())
     except (OSError, ValueError, csv.Error):
-        rows = [{}]
-    if any(tuple(row) != COLUMNS or None in row.values() for row in rows):
+        rows, columns = [], ()
+    if columns != COLUMNS or any(None in row or None in row.values() for row in rows):
         raise DataError(f"check: {table.name} is there and is no table of this command; remove it or name another\n  given --out {table}")
     return rows
 
@@ -206,7 +209,7 @@ class Count:
 
 def counts(rows: Sequence[Row]) -> list[Count]:
     """Return how often each mistake was named, the most frequent first."""
-    of = {name: sum(row[name] != "missing" for row in rows) for name in EIGHT}
+    of = {name: sum(row[name] != "missing" and not row["problem"] for row in rows) for name in EIGHT}
     found: dict[tuple[str, str], int] = {}
     for row in rows:
         for name in EIGHT:

@@ -1,5 +1,6 @@
 """Whether the cache that a forward pass returned holds what the backward pass needs, however it is wrapped."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,5 +37,13 @@ def _has(values: list[Any], hparameters: Mapping[str, int]) -> bool:
         if isinstance(value, Mapping) and all(key in value and alike(value[key], number) for key, number in hparameters.items()):
             return True
     parts = [part for value in values for part in (value if isinstance(value, tuple | list) else np.ravel(value)[: len(hparameters)])]
-    numbers = [float(part) for part in parts if isinstance(part, int | float | np.number)]
+    numbers = [_number(part) for part in parts]
     return all(number in numbers for number in hparameters.values())
+
+
+def _number(value: Any) -> float:
+    """Return a number as a float; NaN for anything else."""
+    try:
+        return float(value) if isinstance(value, int | float | np.number) else math.nan
+    except (OverflowError, TypeError):
+        return math.nan

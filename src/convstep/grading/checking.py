@@ -1,17 +1,22 @@
 """`convstep.check`: a function object, judged where it is. One rule: it runs in the caller's own process, for learning, not for marks."""
 
+import functools
+import random
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from convstep.checks import one_of, refusal, shown, whole
 from convstep.errors import ArgumentTypeError
 from convstep.grading.case import Asked
-from convstep.grading.diagnosis import look, right_sights
+from convstep.grading.diagnosis import right_sights, sight_of
 from convstep.grading.given import given_functions
 from convstep.grading.grades import Grade
 from convstep.grading.judging import judge
-from convstep.grading.observing import EIGHT, observe, packed_outcome
+from convstep.grading.observing import EIGHT, observe
 from convstep.grading.outcomes import outcome_of
 from convstep.grading.published import EDITIONS, published
 from convstep.grading.running import new_seed
@@ -75,29 +80,68 @@ def check(
         return Grade(known, "error", 0.0, both("own", function=known), language=spoken, seed=asked.seed)
     alone = _alone(function, known)
     probes, _ = right_sights(known, asked.seed)
-    sights = [look(known, alone, probe) for probe in probes]
-    official = [outcome_of(packed_outcome(observe(known, alone, case.arguments, seed=0))) for case in published(known)]
-    return judge(known, sights, official, asked)
+    with _random_numbers_kept():
+        told = [observe(known, alone, probe.arguments, seed=probe.seed, interruptible=True) for probe in probes]
+        official = [observe(known, alone, case.arguments, seed=0, interruptible=True) for case in published(known)]
+    sights = [sight_of(known, probe, outcome_of(known, one)) for probe, one in zip(probes, told, strict=True)]
+    return judge(known, sights, [outcome_of(known, one) for one in official], asked)
+
+
+@contextmanager
+def _random_numbers_kept() -> Iterator[None]:
+    """Let a notebook's random numbers go on afterwards as if nothing had been drawn."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - what learners' code draws from
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
 
 
 def _alone(function: Any, name: str) -> Any:
-    """Return the function with the other seven right, whatever the notebook calls by their names."""
+    """Return the function with the other seven right, whatever the notebook calls by their names, in the helpers that it calls too."""
     if not isinstance(function, types.FunctionType):
         return function
-    space = {**function.__globals__, **given_functions(name)}
-    made = types.FunctionType(function.__code__, space, name, function.__defaults__, function.__closure__)
+    there = function.__globals__
+    space = dict(there)
+    for word, value in there.items():
+        if isinstance(value, types.FunctionType) and value.__globals__ is there:
+            space[word] = _moved(value, space)
+    space |= given_functions(name)
+    return _moved(function, space)
+
+
+def _moved(function: types.FunctionType, space: dict[str, Any]) -> types.FunctionType:
+    """Return a function that finds its names elsewhere."""
+    made = types.FunctionType(function.__code__, space, function.__name__, function.__defaults__, function.__closure__)
     made.__kwdefaults__ = function.__kwdefaults__
     return made
 
 
 def _is_ours(function: Any, name: str) -> bool:
-    """Say whether this is convstep's own function, or only calls it."""
-    if str(getattr(function, "__module__", "")).partition(".")[0] == "convstep":
-        return True
+    """Say whether this is convstep's own function, or calls it."""
+    if isinstance(function, functools.partial):
+        return _is_ours(function.func, name)
     if not isinstance(function, types.FunctionType):
         return False
-    words = function.__code__.co_names
+    if _from_convstep(function.__module__):
+        return True
+    words = _words(function.__code__)
     reached = [function.__globals__.get(word) for word in words]
-    modules = [one for one in reached if isinstance(one, types.ModuleType) and one.__name__.partition(".")[0] == "convstep"]
-    called = [one for one in reached if getattr(one, "__name__", "") == name and str(getattr(one, "__module__", "")).startswith("convstep")]
-    return bool(called) or (bool(modules) and name in words)
+    modules = [one for one in reached if isinstance(one, types.ModuleType) and _from_convstep(one.__name__)]
+    functions = [one for one in reached if isinstance(one, types.FunctionType) and _from_convstep(one.__module__)]
+    return any(one.__name__ == name for one in functions) or (bool(modules or _imports(function.__code__)) and name in words)
+
+
+def _from_convstep(module: object) -> bool:
+    return type(module) is str and module.partition(".")[0] == "convstep"
+
+
+def _words(code: types.CodeType) -> set[str]:
+    """Return the names that a function reads, the functions inside it too."""
+    inside = [one for one in code.co_consts if isinstance(one, types.CodeType)]
+    return set(code.co_names).union(*map(_words, inside))
+
+
+def _imports(code: types.CodeType) -> bool:
+    return any(_from_convstep(word) for word in _words(code))

@@ -7,6 +7,7 @@ does. What remains is for `locating` to describe.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from convstep import steps
 from convstep.grading.caches import cache_fault
 from convstep.grading.mistakes import Mistake, catalogue, patched
-from convstep.grading.observing import observe, pack
+from convstep.grading.observing import observe
 from convstep.grading.outcomes import Outcome, alike, equal, outcome_of, same
 from convstep.grading.pairing import Effects
 from convstep.grading.probes import Probe, probes
@@ -44,8 +45,7 @@ class Named:
 
 def look(function: str, made: Any, probe: Probe) -> Sight:
     """Call a function that is trusted: the steps, the solution, or the solution with a mistake in it."""
-    told = observe(function, made, probe.arguments, seed=probe.seed)
-    return sight_of(function, probe, outcome_of({**told, "cache": pack(told.get("cache"))}))
+    return sight_of(function, probe, outcome_of(function, observe(function, made, probe.arguments, seed=probe.seed)))
 
 
 def sight_of(function: str, probe: Probe, outcome: Outcome) -> Sight:
@@ -142,7 +142,8 @@ class _Search:
         ways = [replace(mistake, patches=(patch,)) for mistake in mistakes for patch in mistake.patches]
         owners = [number for number, mistake in enumerate(mistakes) for _ in mistake.patches]
         effects = Effects.of(owners, [self._sights(patched(way)[0]) for way in ways], self.learner, right)
-        found = self.first(tuple(ways[position] for position in pair) for pair in effects.pairs(PAIRS))
+        often = [pair for pair in combinations([way for way in ways if way.seen], 2) if pair[0].id != pair[1].id]
+        found = self.first([*often, *(tuple(ways[position] for position in pair) for pair in effects.pairs(PAIRS))])
         if found:
             return found
         part = effects.part()

@@ -50,50 +50,108 @@ def load(cells: list[str], name: str, others: Mapping[str, Any]) -> Callable[...
     function = given.get(name)
     if function is None:
         raise NotFoundError(problem if problem and (bound or "convstep" in problem["message"]) else {"kind": "missing"})
+    definitions = [one["node"] for one in chosen if name in one["binds"]]
+    if definitions and all(map(_unwritten, definitions)):
+        raise NotFoundError({"kind": "unfinished"})
     if not callable(function):
         raise NotFoundError({"kind": "not a function", "what": kind_of(function)})
     found: Callable[..., Any] = function
     return found
 
 
+def _unwritten(node: ast.stmt) -> bool:
+    """Say whether a statement computes nothing: a placeholder, a return of what was never computed, a function or a loop of such."""
+    if isinstance(node, ast.FunctionDef):
+        own = {argument.arg for argument in node.args.args}
+        given = [part for one in ast.walk(node) if isinstance(one, ast.Return) and one.value for part in _parts(one.value)]
+        body = [one for one in node.body if not isinstance(one, ast.Assert)]
+        return bool(body) and all(map(_unwritten, body)) and not any(isinstance(part, ast.Name) and part.id in own for part in given)
+    if isinstance(node, ast.If):
+        return all(map(_unwritten, [*node.body, *node.orelse]))
+    if isinstance(node, ast.Assign):
+        return all(map(_is_placeholder, _parts(node.value))) or (isinstance(node.value, ast.Tuple) and _is_names(node.value))
+    if isinstance(node, ast.Return):
+        return node.value is None or _is_placeholder(node.value) or _is_names(node.value)
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple) else [node]
+
+
+def _is_placeholder(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and (node.value is None or node.value is ...)
+
+
+def _is_names(node: ast.expr) -> bool:
+    return all(isinstance(part, ast.Name) or _is_placeholder(part) for part in _parts(node))
+
+
 def _statements(cells: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the top-level statements that compile, and the pieces that do not."""
     good: list[dict[str, Any]] = []
     bad: list[dict[str, Any]] = []
-    for number, written in enumerate(cells):
-        filename, cell = f"<learner {number}>", written if _parses(written) else _without_magics(written)
-        for first, text in [(0, cell)] if _parses(cell) else list(_pieces(cell)):
-            try:
-                tree = ast.parse(text)
+    for number, cell in enumerate(cells):
+        filename = f"<learner {number}>"
+        for first, text, tree in _trees(cell):
+            if isinstance(tree, ast.Module):
                 good += [_statement(node, filename, first) for node in tree.body]
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                bad.append(_syntax(error, text, first, number))
+            else:
+                bad.append(_syntax(tree, text, first, number))
     return good, bad
 
 
-def _parses(text: str) -> bool:
+def _trees(cell: str) -> Iterable[tuple[int, str, ast.Module | BaseException]]:
+    """Parse a cell, or the pieces of one that does not parse, so that one broken line breaks no other function."""
+    whole = _parsed(cell)
+    if not isinstance(whole, ast.Module):
+        cell = _without_cell_magic(cell)
+        whole = _parsed(_without_magics(cell))
+    if isinstance(whole, ast.Module):
+        yield 0, cell, whole
+        return
+    for first, text in _pieces(cell, _OPENS):
+        tree = _readable(text)
+        if isinstance(tree, ast.Module):
+            yield first, text, tree
+        else:
+            yield from ((first + below, part, _readable(part)) for below, part in _pieces(text, _COLUMN))
+
+
+def _readable(text: str) -> ast.Module | BaseException:
+    """Parse a piece as it is, or else without its magics."""
+    tree = _parsed(text)
+    return tree if isinstance(tree, ast.Module) else _parsed(_without_magics(text))
+
+
+def _parsed(text: str) -> ast.Module | BaseException:
     try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return error
 
 
-def _without_magics(cell: str) -> str:
-    """Return a cell without IPython's magics, line by line; a cell magic other than a clock makes all of it another language."""
+def _without_cell_magic(cell: str) -> str:
+    """Return nothing of a cell in another language; a clock's magic makes no other language of it."""
     first = cell.lstrip().partition("\n")[0]
-    if first.startswith("%%") and not re.match(r"%%(time|timeit|capture|prun)\b", first):
-        return ""
-    return re.sub(r"^([ \t]*)(?:[%!].*|\?+\w.*|[\w.]+\?+[ \t]*)$", r"\1pass", cell, flags=re.MULTILINE)
+    return "" if first.startswith("%%") and not re.match(r"%%(time|timeit|capture|prun)\b", first) else cell
 
 
-def _pieces(text: str) -> Iterable[tuple[int, str]]:
-    """Cut a cell that does not parse where lines begin without indentation, so that one broken function breaks no other."""
+def _without_magics(text: str) -> str:
+    """Return a text without IPython's magics, line by line."""
+    return re.sub(r"^([ \t]*)(?:[%!].*|\?+\w.*|[\w.]+\?+[ \t]*)$", r"\1pass", text, flags=re.MULTILINE)
+
+
+_OPENS = r"(?:def|class|import|from|async)\b|@|[A-Za-z_][\w, ]*=[^=]"  # a line that surely begins something
+_COLUMN = r"(?!(?:else|elif|except|finally)\b)[^\s#)\]}]"  # a line that may
+
+
+def _pieces(text: str, opens: str) -> Iterable[tuple[int, str]]:
+    """Cut a text before each line without indentation that opens something, and not between a decorator and what it decorates."""
     lines, start = text.split("\n"), 0
     for index, line in enumerate(lines):
-        opens = re.match(r"(def|class|import|from|@|async)\b|@|[A-Za-z_][\w, ]*=[^=]", line)
         decorated = index > 0 and lines[index - 1].startswith("@")
-        if opens and index > start and not decorated:
+        if index > start and not decorated and re.match(opens, line):
             yield start, "\n".join(lines[start:index])
             start = index
     yield start, "\n".join(lines[start:])
@@ -105,7 +163,7 @@ def _syntax(error: BaseException, text: str, first: int, cell: int) -> dict[str,
     return {
         "kind": "syntax",
         "error": type(error).__name__,
-        "message": str(getattr(error, "msg", error))[:TEXT],
+        "message": (str(getattr(error, "msg", error)) or "it is nested too deeply")[:TEXT],
         "line": first + line,
         "cell": f"<learner {cell}>",
         "text": lines[min(line, len(lines)) - 1][:TEXT],
@@ -123,10 +181,16 @@ def _statement(node: ast.stmt, filename: str, first: int) -> dict[str, Any]:
         "node": node,
         "filename": filename,
         "binds": _bound(node, parts) | _changed(node, parts),
-        "uses": {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)},
+        "uses": {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)} | _shared(parts),
         "texts": [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)],
         "data": isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and bool(calls & {*EIGHT, *DRAWS}),
     }
+
+
+def _shared(parts: list[ast.AST]) -> set[str]:
+    """Return the module's names that functions write, or that are added to: they must be there before."""
+    names = {word for part in parts if isinstance(part, ast.Global) for word in part.names}
+    return names | {part.target.id for part in parts if isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name)}
 
 
 def _word(node: ast.expr) -> str:
@@ -171,7 +235,8 @@ def _needed(statements: list[dict[str, Any]], name: str, given: set[str]) -> lis
         word = wanted.pop()
         known.add(word)
         for index, one in enumerate(statements):
-            if index in chosen or not ({word, "*"} & one["binds"]) or (one["data"] and word != name):
+            future = isinstance(one["node"], ast.ImportFrom) and one["node"].module == "__future__"
+            if index in chosen or not (future or {word, "*"} & one["binds"]) or (one["data"] and word != name):
                 continue
             chosen.add(index)
             wanted += [use for use in one["uses"] | _bound(one["node"], []) if use not in known]
@@ -179,7 +244,7 @@ def _needed(statements: list[dict[str, Any]], name: str, given: set[str]) -> lis
 
 
 def _run(statements: list[dict[str, Any]], given: dict[str, Any], others: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Run the statements one by one; return the last thing that went wrong."""
+    """Run the statements one by one; return the last thing that went wrong, or that convstep was imported."""
     problem = None
     flags = 0
     for one in statements:
@@ -191,7 +256,9 @@ def _run(statements: list[dict[str, Any]], given: dict[str, Any], others: Mappin
         try:
             exec(compile(ast.Module([node], []), one["filename"], "exec", flags, dont_inherit=True), given)  # noqa: S102
         except BaseException as error:  # noqa: BLE001 - the rest may still work
-            problem = {"kind": "raised", **failure(error)}
+            told = failure(error)
+            if problem is None or "convstep" not in problem["message"]:
+                problem = {**told, "kind": "raised", "error": told["kind"]}
         given |= others  # the learner's own versions of these are judged elsewhere
     return problem
 

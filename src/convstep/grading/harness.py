@@ -26,7 +26,9 @@ def main(request: bytes, send: Callable[[bytes], None]) -> None:
     others: dict[str, Any] = {"np": np}
     exec(asked["others"], others)  # noqa: S102 - the other seven, ours
     try:
-        function = load(asked["cells"], asked["definition"], {word: others[word] for word in EIGHT if word in others})
+        function = load(
+            asked["cells"], asked["definition"], {word: others[word] for word in EIGHT if word in others and word != asked["definition"]}
+        )
     except NotFoundError as error:
         answer({"problem": error.problem})
         return

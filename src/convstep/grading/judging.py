@@ -73,6 +73,8 @@ def _evidence(case: Case, index: int) -> tuple[dict[str, Any], dict[str, Any] | 
     by_hand = window["by_hand"] if case.asked.hint > 1 else None
     got: float | str = found.got if np.isfinite(found.got) else str(found.got)
     evidence |= {"entry": found.entry, "index": list(found.index), "got": got, "expected": found.want, "window": place, "by_hand": by_hand}
+    if case.asked.hint == 1:  # which says nothing of where
+        return evidence, None
     return evidence, {"function": case.function, "arguments": probe.arguments, "found": found, "window": place}
 
 
@@ -98,7 +100,9 @@ def _pattern(case: Case, index: int) -> Complaint:
     """Return what is to be seen of the wrong results, of the cache, of the arguments, or of two calls."""
     mine, right = case.learner[index], case.right[index]
     found = pattern_of(mine.outcome, right.outcome)
-    if found:
+    if case.probes[index].again:  # the same call was right before
+        key, values = "pattern.unsteady", {}
+    elif found:
         key, values = found.key, found.values
     elif mine.cache is not None:
         names = ("A_prev", "W", "b", "hparameters") if case.function == "conv_forward" else ("A_prev", "hparameters")
@@ -109,7 +113,9 @@ def _pattern(case: Case, index: int) -> Complaint:
         key, values = "pattern.unsteady", {}
     words = {}
     for language in LANGUAGES:
-        words[language] = say(key, language, **values | ({"axis": say(values["axis"], language)} if "axis" in values else {}))
+        pattern = say(key, language, **values | ({"axis": say(values["axis"], language)} if "axis" in values else {}))
+        general = key in {"pattern.none", "pattern.parts", "pattern.unsteady"}
+        words[language] = pattern if general else say("on", language, probe=probe_name(case.probes[index].name, language), pattern=pattern)
     return Complaint(f"{case.function}.{key}", words, NOTHING, NOTHING)
 
 
@@ -128,18 +134,17 @@ class _Telling:
     def message(self, language: str) -> str:
         """Return it, a line for each thought."""
         lines = [self._opening(language), *(one.advice[language] for one in self.diagnosis), self._proof(language), *self._entry(language)]
-        if self.grade.status == "wrong" and self.grade.published:
-            key = "published.passes" if self.grade.published["passes"] else "published.fails"
-            lines.append(say(key, language, edition=self.case.asked.edition))
-        return "\n".join(line for line in [*lines, self._first_edition(language)] if line)
+        lines += [self._error_elsewhere(language), self._published(language), self._first_edition(language)]
+        return "\n".join(line for line in lines if line)
 
     def _opening(self, language: str) -> str:
         failure = next((sight.outcome.failure for sight in self.case.learner if sight.outcome.failure), None)
         if not failure:
             results = self.grade.probes
             return say("wrong", language, wrong=sum(not one.passed for one in results), probes=len(results))
-        counts = {"failed": self.case.failed(), "probes": len(self.case.probes)}
-        line = say("failed", language, kind=failure.kind, message=clean(failure.message), **counts)
+        alike = sum(sight.outcome.failure is not None and sight.outcome.failure.kind == failure.kind for sight in self.case.learner)
+        counts = {"failed": alike, "rest": self.case.failed() - alike, "probes": len(self.case.probes)}
+        line = say("failed.others" if counts["rest"] else "failed", language, kind=failure.kind, message=clean(failure.message), **counts)
         if failure.line is None:
             return line
         key = "place.cell" if self.case.asked.notebook else "place"
@@ -151,14 +156,16 @@ class _Telling:
             return say("partly", language) if self.partly else ""
         wrong = sum(_wrong_entries(*pair) for pair in zip(self.case.learner, self.case.right, strict=True))
         if wrong:
-            return say("evidence", language, entries=wrong)
+            return say("evidence.pair" if len(self.diagnosis) > 1 else "evidence", language, entries=wrong)
         return say("evidence.error", language) if self.case.failed() else ""
 
     def _entry(self, language: str) -> list[str]:
         """Tell the first wrong entry, and its window where hints say where."""
         evidence = self.diagnosis[0].evidence
         if evidence["entry"] is None:
-            return []
+            located = self.diagnosis[0].confidence == "located" and self.case.asked.hint > 1
+            words = {"probe": probe_name(evidence["probe"], language), "arguments": evidence["arguments"]}
+            return [say("first.failure", language, **words)] if located and "line" in evidence else []
         numbers = {"got": f"{float(evidence['got']):.6g}", "want": f"{evidence['expected']:.6g}"}
         lines = [say("first", language, probe=probe_name(evidence["probe"], language), entry=evidence["entry"], **numbers)]
         if evidence["by_hand"] and evidence["window"]:
@@ -168,6 +175,23 @@ class _Telling:
         elif evidence["by_hand"]:
             lines.append(say("by_hand", language, by_hand=evidence["by_hand"]))
         return lines
+
+    def _error_elsewhere(self, language: str) -> str:
+        """Explain an error that some probes end in, where the diagnosis is about the numbers of others."""
+        failures = [sight.outcome.failure for sight in self.case.learner if sight.outcome.failure]
+        if not failures or self.diagnosis[0].confidence != "located" or self.diagnosis[0].evidence["entry"] is None:
+            return ""
+        explained = explained_error(failures[0].kind, failures[0].message)
+        return explained.advice(language, self.case.asked.hint) if explained else ""
+
+    def _published(self, language: str) -> str:
+        """Say whether the published check sees what is wrong."""
+        if self.grade.status != "wrong" or not self.grade.published:
+            return ""
+        edition, passes = self.grade.published["edition"], self.grade.published["passes"]
+        if passes and edition == "v1" and self.case.function == "conv_single_step":
+            return say("published.asked", language)
+        return say("published.passes" if passes else "published.fails", language, edition=edition)
 
     def _first_edition(self, language: str) -> str:
         """Recognise the number that the first edition printed for a single step."""

@@ -78,7 +78,8 @@ def _pattern(name: str, mine: Array, right: Array) -> Pattern:
         return Pattern("pattern.shape", {"name": name, "got": mine.shape, "want": right.shape})
     numbers, truth = np.asarray(mine, dtype=np.float64), np.asarray(right, dtype=np.float64)
     wrong = ~close(mine, right)
-    found = _whole(name, numbers, truth, wrong) or _reordered(name, numbers, truth) or _placed(name, wrong)
+    with np.errstate(all="ignore"):
+        found = _whole(name, numbers, truth, wrong) or _reordered(name, numbers, truth) or _placed(name, wrong)
     return found or Pattern("pattern.some", {"name": name, "wrong": int(wrong.sum()), "all": wrong.size})
 
 
@@ -205,4 +206,4 @@ def _sum(numbers: Array) -> str:
 
 
 def _short(number: float) -> str:
-    return f"{float(number):.6g}"
+    return f"{float(number) + 0.0:.6g}"

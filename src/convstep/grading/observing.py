@@ -7,19 +7,22 @@ import base64
 import copy
 import itertools
 import random
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-__all__ = ["ARGUMENTS", "EIGHT", "RESULTS", "TEXT", "failure", "kind_of", "observe", "pack", "packed_outcome", "unpack"]
+__all__ = ["ARGUMENTS", "EIGHT", "RESULTS", "TEXT", "failure", "kind_of", "observe", "pack", "packed_outcome", "quiet", "unpack"]
 
 CELLS = 500_000  # the most numbers of one array that are sent back
 ITEMS = 200  # the most parts of a cache that are looked at
 DEPTH = 6
 TEXT = 400  # characters of a message or of a line of code
+_ALONE = threading.RLock()
 EIGHT = (
     "zero_pad",
     "conv_single_step",
@@ -52,31 +55,49 @@ ARGUMENTS = {
 }
 
 
-def observe(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], *, seed: int) -> dict[str, Any]:
-    """Call the function, and return what it did: "error", or "results", "cache" and the arguments that it "changed"."""
+def observe(
+    name: str, function: Callable[..., Any], arguments: tuple[Any, ...], *, seed: int, interruptible: bool = False
+) -> dict[str, Any]:
+    """Call the function, and return what it did, as plain data but for arrays: "error", or "results", "cache" and what it "changed".
+
+    `interruptible` lets Ctrl-C through, which in the learner's own process is one more exception.
+    """
     given = copy.deepcopy(arguments)  # a function may change them
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - what learners' code draws from
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            returned = function(*given)
-            seen = _read(name, returned)
-    except BaseException as error:  # noqa: BLE001 - whatever it raises is what it did
+        with quiet():
+            seen = _read(name, function(*given))
+    except BaseException as error:
+        if interruptible and isinstance(error, KeyboardInterrupt):
+            raise
         return {"error": failure(error)}
     changed = [word for word, old, new in zip(ARGUMENTS[name], arguments, given, strict=False) if not _unchanged(old, new)]
     return seen | {"changed": changed}
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back warnings; one thread at a time, because the list of what is held back is everyone's."""
+    with _ALONE, warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _unchanged(old: Any, new: Any) -> bool:
     """Say whether an argument is what it was, to the last bit."""
-    if isinstance(old, np.ndarray):
-        return isinstance(new, np.ndarray) and old.shape == new.shape and old.dtype == new.dtype and old.tobytes() == new.tobytes()
-    if isinstance(old, tuple):
-        return isinstance(new, tuple) and len(old) == len(new) and all(map(_unchanged, old, new))
-    if isinstance(old, dict):
-        return isinstance(new, dict) and set(old) == set(new) and all(_unchanged(old[key], new[key]) for key in old)
-    return type(old) is type(new) and bool(old == new)
+    try:
+        if isinstance(old, np.ndarray):
+            return bool(
+                isinstance(new, np.ndarray) and old.shape == new.shape and old.dtype == new.dtype and old.tobytes() == new.tobytes()
+            )
+        if isinstance(old, tuple):
+            return isinstance(new, tuple) and len(old) == len(new) and all(map(_unchanged, old, new))
+        if isinstance(old, dict):
+            return isinstance(new, dict) and set(old) == set(new) and all(_unchanged(old[key], new[key]) for key in old)
+        return type(old) is type(new) and bool(old == new)
+    except Exception:  # noqa: BLE001 - a key of the learner's own, which raises when it is compared
+        return False
 
 
 def _read(name: str, returned: Any) -> dict[str, Any]:
@@ -91,7 +112,7 @@ def _read(name: str, returned: Any) -> dict[str, Any]:
         what = f"{len(returned)} values" if isinstance(returned, tuple | list) else kind_of(returned)
         return {"results": {names[0]: {"odd": what, "wanted": wanted}}, "cache": None}
     results = {word: _numbers(part) for word, part in zip(names, returned, strict=False)}
-    return {"results": results, "cache": returned[-1] if name.endswith("forward") else None}
+    return {"results": results, "cache": pack(returned[-1]) if name.endswith("forward") else None}
 
 
 def _numbers(value: Any) -> Any:
@@ -101,7 +122,9 @@ def _numbers(value: Any) -> Any:
         return {"odd": kind_of(value)}
     try:
         array = np.asarray(value)
-    except Exception:  # noqa: BLE001 - a learner's object may raise anything
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
         return {"odd": kind_of(value)}
     if array.dtype.kind not in "biuf":
         return {"odd": "complex numbers" if array.dtype.kind == "c" else kind_of(value)}
@@ -112,18 +135,24 @@ def _numbers(value: Any) -> Any:
 
 def kind_of(value: Any) -> str:
     """Return in words of what type a value is."""
-    return "None" if value is None else f"a {type(value).__name__}"[:TEXT]
+    return "None" if value is None else f"a {_text(lambda: type(value).__name__)}"
 
 
 def failure(error: BaseException) -> dict[str, Any]:
     """Return the kind and message of an exception, and the line of the learner's code that it came from."""
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - a learner's exception may raise another
-        message = ""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<learner")]
     place = {"line": frames[-1].lineno, "cell": frames[-1].filename, "within": frames[-1].name} if frames else {}
-    return {"kind": type(error).__name__[:TEXT], "message": message[:TEXT], "name": str(getattr(error, "name", "") or "")[:TEXT], **place}
+    words = {"kind": lambda: type(error).__name__, "message": lambda: str(error), "name": lambda: getattr(error, "name", "")}
+    return {key: _text(word) for key, word in words.items()} | place
+
+
+def _text(word: Callable[[], Any]) -> str:
+    """Return a text of the learner's, cut; nothing where it is none, or raises something itself."""
+    try:
+        text = word()
+        return text[:TEXT] if type(text) is str else ""
+    except BaseException:  # noqa: BLE001
+        return ""
 
 
 # --- plain data there and back ---
@@ -163,18 +192,23 @@ def _packed_array(array: Any) -> dict[str, Any]:
 def unpack(value: Any) -> Any:
     """Return what `pack` packed; ValueError where it is not what it claims to be."""
     if not isinstance(value, dict):
+        if isinstance(value, list):
+            raise ValueError("a list without its name")  # noqa: TRY004 - of data, not of code
         return value
     if "array" in value:
         shape = [int(size) for size in value["array"]]
         data = np.frombuffer(base64.b64decode(value["data"], validate=True), dtype={"bool": "?", "<f8": "<f8"}[value["dtype"]])
         return data.reshape(shape).copy()
+    items: Any = next((value[key] for key in ("tuple", "list", "dict") if key in value), [])
+    if not isinstance(items, list) or len(items) > ITEMS:
+        raise ValueError(f"more than {ITEMS} parts")
     if "tuple" in value:
-        return tuple(unpack(item) for item in value["tuple"])
+        return tuple(unpack(item) for item in items)
     if "list" in value:
-        return [unpack(item) for item in value["list"]]
+        return [unpack(item) for item in items]
     if "dict" in value:
-        return {str(key): unpack(item) for key, item in value["dict"]}
-    return {"odd": str(value.get("odd", ""))[:TEXT], **({"wanted": int(value["wanted"])} if "wanted" in value else {})}
+        return {str(key)[:TEXT]: unpack(item) for key, item in items}
+    return {"odd": str(value["odd"])[:TEXT], **({"wanted": value["wanted"]} if "wanted" in value else {})}
 
 
 def packed_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
@@ -182,4 +216,4 @@ def packed_outcome(outcome: dict[str, Any]) -> dict[str, Any]:
     if "error" in outcome:
         return outcome
     results = {name: _packed_array(value) for name, value in outcome["results"].items()}
-    return {"results": results, "cache": pack(outcome["cache"]), "changed": outcome["changed"]}
+    return {**outcome, "results": results}

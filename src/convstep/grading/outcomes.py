@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from convstep.checks import Array
-from convstep.grading.observing import unpack
+from convstep.grading.observing import ARGUMENTS, RESULTS, unpack
+from convstep.grading.words import clean
 
 __all__ = ["Failure", "Outcome", "alike", "close", "equal", "outcome_of", "same"]
 
+SHORT, LONG = 80, 400  # characters of a learner's names and messages
+FAR = 10**6  # no line and no cell has such a number
 ROUNDING = 2e-5  # of the largest number of the right result: sums of some hundred terms in float32
 
 
@@ -31,14 +34,15 @@ class Failure:
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Failure":
         """Read what the harness told about an exception."""
-        line, cell = told.get("line"), str(told.get("cell", "")).removeprefix("<learner ").removesuffix(">")
+        kind, message, name, within = (told.get(key, "") for key in ("kind", "message", "name", "within"))
+        line, cell = told.get("line"), str(told.get("cell", ""))[:SHORT].removeprefix("<learner ").removesuffix(">")
         return cls(
-            str(told.get("kind", ""))[:80],
-            str(told.get("message", ""))[:400],
-            str(told.get("name", ""))[:80],
-            line if isinstance(line, int) else None,
-            int(cell) if cell.isdecimal() else 0,
-            str(told.get("within", ""))[:80],
+            clean(str(kind), SHORT) or "an exception",
+            str(message)[:LONG],
+            clean(str(name), SHORT),
+            line if type(line) is int and 0 < line < FAR else None,
+            int(cell) if cell.isdecimal() and len(cell) < len(str(FAR)) else 0,
+            clean(str(within), SHORT),
         )
 
 
@@ -53,8 +57,14 @@ class Outcome:
     changed: tuple[str, ...] = ()
 
 
-def outcome_of(told: Mapping[str, Any]) -> Outcome:
-    """Read an outcome of the harness, packed or not; raises ValueError, KeyError or TypeError where it is none."""
+def outcome_of(function: str, told: Mapping[str, Any]) -> Outcome:
+    """Read an outcome of the harness, packed or not.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError, AttributeError, OverflowError
+        If it is none: somebody else wrote it.
+    """
     if "error" in told:
         return Outcome(Failure.of(told["error"]))
     results: dict[str, Array | str] = {}
@@ -62,10 +72,19 @@ def outcome_of(told: Mapping[str, Any]) -> Outcome:
     for name, value in told["results"].items():
         read = unpack(value) if isinstance(value, dict) else value
         if isinstance(read, np.ndarray):
-            results[str(name)] = read
+            results[name] = read
         else:
-            results[str(name)], wanted = str(read["odd"]), read.get("wanted")
-    return Outcome(None, results, wanted, unpack(told["cache"]), tuple(str(name) for name in told["changed"]))
+            results[name], wanted = clean(read["odd"], SHORT), read.get("wanted")
+    names = RESULTS[function]
+    changed = tuple(told["changed"])
+    whole = tuple(results) == (names if wanted is None else names[:1])
+    if (
+        not whole
+        or not set(changed) <= set(ARGUMENTS[function])
+        or (wanted is not None and wanted != len(names) + function.endswith("forward"))
+    ):
+        raise ValueError("no outcome of this function")
+    return Outcome(None, results, wanted, unpack(told["cache"]), changed)
 
 
 def close(got: Array | str, want: Array | str) -> Any:
@@ -100,7 +119,7 @@ def alike(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         try:
             return equal(np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return False
     if isinstance(one, Mapping):
         return isinstance(other, Mapping) and set(one) == set(other) and all(alike(one[key], other[key]) for key in one)

@@ -144,6 +144,7 @@ def _pool_backward(draw: _Draw) -> list[Probe]:
         made.append(Probe(probe.name, probe.weight, (draw.array(*A.shape), cache, *probe.arguments[2:])))
     images = draw.ties(2, 4, 5, 2)
     A, cache = solution.pool_forward(images, {"f": 2, "stride": 1}, "max")
+    made.append(Probe("ties, average", 1, (draw.array(*A.shape), cache, "average")))
     return [*made, Probe("ties, max", 1, (draw.array(*A.shape), cache, "max"), ties=True)]
 
 

@@ -19,12 +19,20 @@ __all__ = ["EDITIONS", "Published", "edition_of", "passes", "published", "right_
 
 EDITIONS = ("v1", "v2", "v2a", "2021")
 
-# what only this edition prints, or imports
+# what only this edition imports, draws or prints, without blanks
 _MARKS: dict[str, tuple[str, ...]] = {
-    "v1": ("-23.16", "-23.1602122025", "0.155859324889", "9.60899067587", "10.5817412755", "76.3710691956"),
-    "v2a": ("0.692360880758", "-1.28912231", "2.27650251", "6.61941931"),
-    "2021": ("public_tests", "0.5511276474566768", "0.551127", "-2.17796037", "8.07171329", "-3.5443670581382474", "-0.5384027772160062"),
-    "v2": ("0.0489952035289", "-0.61490741", "6.7439236", "-0.2214662"),
+    "2021": (
+        "public_tests",
+        "0.5511276474566768",
+        "-2.17796037",
+        "8.07171329",
+        "-3.5443670581382474",
+        "-0.5384027772160062",
+        "randn(2,5,7,4)",
+    ),
+    "v1": ("-23.1602122025", "0.155859324889", "9.60899067587", "10.5817412755", "76.3710691956"),
+    "v2a": ("0.692360880758", "-1.28912231", "2.27650251", "6.61941931", "randn(10,5,7,4)"),
+    "v2": ("0.0489952035289", "-0.61490741", "-6.7439236"),
 }
 
 
@@ -40,22 +48,23 @@ class Published:
 
 def edition_of(text: str) -> tuple[str, str] | None:
     """Return the edition that a text or a number comes from, and by which mark it was recognised."""
+    plain = text.replace(" ", "")
     for edition, marks in _MARKS.items():
         for mark in marks:
-            if mark in text:
+            if re.search(rf"(?<![\d.]){re.escape(mark)}(?!\d)", plain):
                 return edition, mark
-    for number in re.findall(r"-?\d+\.\d{3,}", text)[:2000]:
+    for number in re.findall(r"(?<![\d.])-?\d{1,20}\.\d{2,20}(?![\d.])", plain)[:2000]:
         for edition, marks in _MARKS.items():
-            for mark in marks:
-                if mark[-1].isdigit() and _printed(number, mark):
-                    return edition, number
+            if any(_printed(number, mark) for mark in marks if mark[-1].isdigit()):
+                return edition, number
     return None
 
 
 def _printed(number: str, mark: str) -> bool:
-    """Say whether a number is this one, printed with fewer decimals."""
+    """Say whether a number is this one, printed with fewer decimals: with five digits at least, or four where they are rare."""
     decimals = len(number.partition(".")[2])
-    return decimals >= 3 and len(mark) >= len(number) and f"{float(mark):.{decimals}f}" == number
+    digits = len(number.replace("-", "").replace(".", "").lstrip("0"))
+    return digits >= 4 and len(mark) >= len(number) and f"{float(mark):.{decimals}f}" == number
 
 
 def published(function: str) -> tuple[Published, ...]:
@@ -76,7 +85,7 @@ def passes(function: str, edition: str, outcomes: Sequence[Outcome]) -> bool:
 
 
 def _fits(case: Published, want: Any, outcome: Outcome) -> bool:
-    if outcome.failure:
+    if outcome.failure or any(isinstance(value, np.ndarray) and not value.size for value in outcome.results.values()):
         return False
     try:
         got = case.view({**outcome.results, "cache": outcome.cache})

@@ -16,8 +16,8 @@ from convstep.grading.words import both, clean
 __all__ = ["Submission", "UnreadableError", "read_submission"]
 
 MEGABYTE = 2**20
-LARGEST_PY, LARGEST_NOTEBOOK = 2, 30  # megabytes; pictures make notebooks large
-LARGEST_CODE = 2 * MEGABYTE  # characters of all the code cells
+LARGEST_PY, LARGEST_NOTEBOOK = 1, 30  # megabytes; pictures make notebooks large
+LARGEST_CODE = MEGABYTE  # characters of all the code cells
 
 Words = dict[str, str]
 
@@ -32,7 +32,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """The code cells of a file, and all its text, outputs too."""
+    """The code cells of a file, and all its text but the outputs, which may be a learner's own wrong numbers."""
 
     path: Path
     cells: tuple[str, ...]
@@ -63,8 +63,13 @@ def read_submission(path: str | os.PathLike[str]) -> Submission:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise UnreadableError("file.empty", file=name)
-    cells = _notebook_cells(text, name) if notebook else [text]
-    return Submission(file, tuple(cells), notebook, text)
+    if not notebook:
+        return Submission(file, (text,), notebook=False, text=text)
+    cells = _notebook_cells(text, name)
+    codes = tuple(source for kind, source in cells if kind == "code")
+    if sum(map(len, codes)) > LARGEST_CODE:
+        raise UnreadableError("file.large", file=name, size=round(sum(map(len, codes)) / MEGABYTE, 1), most=LARGEST_CODE // MEGABYTE)
+    return Submission(file, codes, notebook=True, text="\n".join(source for _, source in cells))
 
 
 def _content(file: Path, name: str, most: int) -> bytes:
@@ -75,6 +80,8 @@ def _content(file: Path, name: str, most: int) -> bytes:
             raise UnreadableError("file.folder", file=name)
         if not stat.S_ISREG(kind.st_mode):
             raise UnreadableError("file.special", file=name)
+        if not kind.st_size:  # so are files of /proc, which may wait for ever
+            raise UnreadableError("file.empty", file=name)
         if kind.st_size > most * MEGABYTE:
             raise UnreadableError("file.large", file=name, size=round(kind.st_size / MEGABYTE, 1), most=most)
         with file.open("rb") as stream:
@@ -89,17 +96,14 @@ def _content(file: Path, name: str, most: int) -> bytes:
         raise UnreadableError("file.gone", file=name) from None
 
 
-def _notebook_cells(text: str, name: str) -> list[str]:
-    """Return the code cells of a notebook of version 4 or 3."""
+def _notebook_cells(text: str, name: str) -> list[tuple[str, str]]:
+    """Return the kinds and sources of the cells of a notebook of version 4 or 3."""
     try:
         told = json.loads(text)
         cells = told["cells"] if "cells" in told else [cell for sheet in told["worksheets"] for cell in sheet["cells"]]
-        codes = [cell.get("source", cell.get("input", "")) for cell in cells if cell.get("cell_type") == "code"]
-        joined = ["".join(str(line) for line in code) if isinstance(code, list) else str(code) for code in codes]
+        sources = [(str(cell.get("cell_type")), cell.get("source", cell.get("input", ""))) for cell in cells]
+        return [(kind, "".join(str(line) for line in source) if isinstance(source, list) else str(source)) for kind, source in sources]
     except RecursionError:
         raise UnreadableError("file.notebook", file=name, reason="JSON") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableError("file.notebook", file=name, reason=clean(f"{type(error).__name__} {error}", 80)) from None
-    if sum(map(len, joined)) > LARGEST_CODE:
-        raise UnreadableError("file.large", file=name, size=round(sum(map(len, joined)) / MEGABYTE, 1), most=LARGEST_CODE // MEGABYTE)
-    return joined

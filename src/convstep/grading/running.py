@@ -5,7 +5,8 @@ One rule: a child is told calls and answers with arrays; right answers never lea
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -20,7 +21,8 @@ from convstep.grading.given import given_source
 from convstep.grading.grades import Diagnosis, FileReport, Grade
 from convstep.grading.judging import judge
 from convstep.grading.observing import EIGHT, pack
-from convstep.grading.outcomes import Outcome, outcome_of
+from convstep.grading.outcomes import FAR, outcome_of
+from convstep.grading.probes import Probe
 from convstep.grading.published import edition_of, published
 from convstep.grading.reading import Submission, UnreadableError, read_submission
 from convstep.grading.sandbox import Ended, Limits, promises, run
@@ -34,7 +36,7 @@ class Plan:
     """How files are judged.
 
     `functions` maps names of the eight to the names under which a file defines them; `edition` is None where the file should tell;
-    `workers` functions are judged at a time; `said` is called with the name of each that is done.
+    `workers` functions are judged at a time.
     """
 
     seed: int
@@ -44,7 +46,6 @@ class Plan:
     language: str = "en"
     limits: Limits = field(default_factory=Limits)
     workers: int = 2
-    said: Callable[[str], None] | None = None
 
 
 def new_seed() -> int:
@@ -70,19 +71,18 @@ def check_file(path: str | Path, plan: Plan) -> FileReport:
     recognised = None if plan.edition else edition_of(submission.text)
     asked = Asked(plan.seed, plan.edition or (recognised[0] if recognised else "2021"), plan.hint, plan.language, submission.notebook)
 
-    def graded(name: str) -> Grade:
-        grade = _grade(submission, name, plan, asked)
-        if plan.said:
-            plan.said(name)
-        return grade
-
+    stop = threading.Event()
     with ThreadPoolExecutor(plan.workers) as pool:
-        grades = tuple(pool.map(graded, EIGHT))
+        try:
+            grades = tuple(pool.map(lambda name: _grade(submission, name, (plan, asked, stop)), EIGHT))
+        finally:
+            stop.set()  # after Ctrl-C: what still runs ends at once
     return replace(base, grades=grades, edition=asked.edition, recognised_by=recognised[1] if recognised else None)
 
 
-def _grade(submission: Submission, name: str, plan: Plan, asked: Asked) -> Grade:
+def _grade(submission: Submission, name: str, way: tuple[Plan, Asked, threading.Event]) -> Grade:
     """Judge one function of a file."""
+    plan, asked, stop = way
     definition = plan.functions.get(name, name)
     calls, _ = right_sights(name, asked.seed)
     official = published(name)
@@ -94,19 +94,26 @@ def _grade(submission: Submission, name: str, plan: Plan, asked: Asked) -> Grade
         "others": given_source(name),
         "calls": [{"arguments": pack(arguments), "seed": seed} for arguments, seed in told],
     }
-    ended = run(_program(), json.dumps(asked_of_child).encode(), plan.limits)
+    ended = run(_program(), json.dumps(asked_of_child).encode(), plan.limits, stop=stop)
     base = Grade(name, "error", 0.0, {}, language=asked.language, seed=asked.seed)
     try:
-        answers = [json.loads(message) for message in ended.messages]
-        if answers and "problem" in answers[0]:
-            return _unloaded(base, answers[0]["problem"], definition, asked)
-        outcomes = _outcomes(answers, len(calls) + len(official)) if ended.reason == "finished" else None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
+        return _judged(base, ended, calls, (definition, plan, asked))
+    except Exception:  # noqa: BLE001 - whatever a stranger sent, the other seven are judged
         return replace(base, words=both("unwell"))
-    if outcomes is None:
+
+
+def _judged(base: Grade, ended: Ended, calls: Sequence[Probe], way: tuple[str, Plan, Asked]) -> Grade:
+    """Judge what came back from a function's process."""
+    definition, plan, asked = way
+    answers = [json.loads(message) for message in ended.messages]
+    if answers and "problem" in answers[0]:
+        return _unloaded(base, answers[0]["problem"], definition, asked)
+    told = _outcomes(answers, len(calls) + len(published(base.function))) if ended.reason == "finished" else None
+    if told is None:
         return _stopped(base, ended, plan.limits)
-    sights = [sight_of(name, probe, outcome) for probe, outcome in zip(calls, outcomes, strict=False)]
-    return judge(name, sights, outcomes[len(calls) :], asked)
+    outcomes = [outcome_of(base.function, one) for one in told]
+    sights = [sight_of(base.function, probe, outcome) for probe, outcome in zip(calls, outcomes, strict=False)]
+    return judge(base.function, sights, outcomes[len(calls) :], asked)
 
 
 @cache
@@ -117,13 +124,13 @@ def _program() -> str:
     return "\n".join([*lines, "main(receive(), send)"])
 
 
-def _outcomes(answers: Sequence[Any], count: int) -> list[Outcome] | None:
+def _outcomes(answers: Sequence[Any], count: int) -> list[Any] | None:
     """Return what each call did, or None where the answers are not all there, in order, between their begin and their end."""
     if len(answers) != count + 2 or answers[0] != {"found": True} or answers[-1] != {"end": True}:
         return None
     if [answer["call"] for answer in answers[1:-1]] != list(range(count)):
         return None
-    return [outcome_of(answer["outcome"]) for answer in answers[1:-1]]
+    return [answer["outcome"] for answer in answers[1:-1]]
 
 
 def _unloaded(base: Grade, problem: Mapping[str, Any], definition: str, asked: Asked) -> Grade:
@@ -132,15 +139,19 @@ def _unloaded(base: Grade, problem: Mapping[str, Any], definition: str, asked: A
     if kind == "missing":
         key = "missing" if definition == base.function else "missing.mapped"
         return replace(base, status="missing", words=both(key, function=base.function, definition=clean(definition, 80)))
+    if kind == "unfinished":
+        words = both("unfinished", function=base.function)
+        nothing = {"probe": None, "entry": None, "got": None, "expected": None, "window": None}
+        return replace(base, status="wrong", words=words, diagnosis=(Diagnosis("error.not_finished", "located", words, words, nothing),))
     if kind == "not a function":
         return replace(base, words=both("not_a_function", definition=clean(definition, 80), what=clean(str(problem.get("what")), 80)))
     line, cell = problem.get("line"), str(problem.get("cell", "")).removeprefix("<learner ").removesuffix(">")
-    number = int(cell) + 1 if cell.isdecimal() else 1
+    number = int(cell) + 1 if cell.isdecimal() and len(cell) < len(str(FAR)) else 1
     if kind == "syntax":
         complaint: Complaint | None = explained_syntax(str(problem.get("error")), str(problem.get("message")), str(problem.get("text")))
         got = f"{problem.get('error')}: {problem.get('message')}"
     else:
-        got = f"{problem.get('error') or problem.get('kind')}: {problem.get('message')}"
+        got = f"{problem.get('error')}: {problem.get('message')}"
         complaint = explained_error(str(problem.get("error")), str(problem.get("message")))
     evidence = {
         "probe": None,
@@ -148,7 +159,7 @@ def _unloaded(base: Grade, problem: Mapping[str, Any], definition: str, asked: A
         "got": clean(got),
         "expected": None,
         "window": None,
-        "line": line if isinstance(line, int) else None,
+        "line": line if type(line) is int and 0 < line < FAR else None,
         "cell": number if asked.notebook else None,
         "code": clean(str(problem.get("text", "")), 120) or None,
     }

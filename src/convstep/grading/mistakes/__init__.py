@@ -17,6 +17,7 @@ import numpy as np
 
 from convstep.grading import solution
 from convstep.grading.given import given_functions
+from convstep.grading.observing import quiet
 from convstep.grading.words import LANGUAGES, joined
 
 __all__ = ["Mistake", "PatchError", "catalogue", "patched", "source_of"]
@@ -99,6 +100,7 @@ def _apply(text: str, *patches: Patch) -> str:
 @cache
 def _compiled(function: str, text: str) -> Callable[..., Any]:
     space: dict[str, Any] = {**given_functions(function), "np": np}
-    exec(compile(text, "<learner 0>", "exec"), space)  # noqa: S102 - the package's own text
+    with quiet():  # some mistakes are worth a warning
+        exec(compile(text, "<learner 0>", "exec"), space)  # noqa: S102 - the package's own text
     made: Callable[..., Any] = space[function]
     return made

@@ -56,7 +56,7 @@ class Outcome:
     layers: tuple[str, ...]
 
 
-def run(program: str, request: bytes, limits: Limits | None = None) -> Ended:
+def run(program: str, request: bytes, limits: Limits | None = None, *, stop: threading.Event | None = None) -> Ended:
     """Run a program's text in a process of its own, and end all that it started.
 
     The program finds two functions: ``receive() -> bytes`` returns the request, ``send(message: bytes)`` sends one message back.
@@ -70,23 +70,25 @@ def run(program: str, request: bytes, limits: Limits | None = None) -> Ended:
         What it is asked.
     limits : Limits, optional
         What it may use.
+    stop : threading.Event, optional
+        Set from another thread, it ends the run with KeyboardInterrupt: only the main thread hears Ctrl-C.
 
     Returns
     -------
     Ended
         The messages and how the run ended. No behaviour of the program is an exception here.
     """
-    return run_without((), program, request, limits or Limits()).ended
+    return run_without((), program, request, limits or Limits(), stop=stop).ended
 
 
-def run_without(without: Iterable[str], program: str, request: bytes, limits: Limits) -> Outcome:
+def run_without(without: Iterable[str], program: str, request: bytes, limits: Limits, *, stop: threading.Event | None = None) -> Outcome:
     """Run with some layers left out, to test what stands without them.
 
     Parameters
     ----------
     without : iterable of str
         Of ``namespaces``, ``mounts``, ``uid``, ``landlock``, ``seccomp``.
-    program, request, limits : str, bytes, Limits
+    program, request, limits, stop : str, bytes, Limits, threading.Event
         As in ``run``.
 
     Returns
@@ -99,7 +101,7 @@ def run_without(without: Iterable[str], program: str, request: bytes, limits: Li
     with empty_folder() as folder:
         words = pieces(task(folder, without, limits), program.encode(), request)
         with warden(folder, limits) as process:
-            timely = listen(process, words, channel, limits.seconds + GRACE)
+            timely = listen(process, words, channel, (limits.seconds + GRACE, stop))
         report, code = process.report(), process.code
     reason, detail = judge(channel, report, code, timely=timely)
     ended = Ended(tuple(channel.messages), reason, detail, time.monotonic() - started)
@@ -243,8 +245,9 @@ def warden(folder: str, limits: Limits) -> Iterator[Warden]:
         process.end()
 
 
-def listen(process: Warden, words: bytes, channel: Channel, seconds: float) -> bool:
+def listen(process: Warden, words: bytes, channel: Channel, ending: tuple[float, threading.Event | None]) -> bool:
     """Hand over the task, and take messages until all is over; whether that was in time."""
+    seconds, stop = ending
     until = time.monotonic() + seconds
     reader = threading.Thread(target=lambda: channel.read(process.output.fileno()), daemon=True)
     reader.start()
@@ -253,6 +256,8 @@ def listen(process: Warden, words: bytes, channel: Channel, seconds: float) -> b
             write_all(process.input.fileno(), words)
         while (left := until - time.monotonic()) > 0:
             reader.join(min(left, POLL))
+            if stop is not None and stop.is_set():
+                raise KeyboardInterrupt
             if not reader.is_alive() or process.process.poll() is not None:
                 return True
         return False

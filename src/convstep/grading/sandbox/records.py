@@ -28,7 +28,7 @@ class Limits:
     seconds: float = 10.0
     memory: int = 2 * 2**30
     processes: int = 16
-    messages: int = 16 * 2**20
+    messages: int = 4 * 2**20
     files: int = 2**20
 
 
