@@ -7,6 +7,7 @@ import inspect
 import random
 import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 from tests.plantings import STYLES, Bench, alike, compiled, drawn_pair, plantings, style_text
@@ -47,6 +48,12 @@ def test_there_are_more_than_sixty_mistakes_of_our_own() -> None:
     mistakes = [mistake for function in EIGHT for mistake in catalogue(function)]
     assert len({mistake.id for mistake in mistakes}) == len(mistakes)
     assert sum(not mistake.source for mistake in mistakes) >= 60
+
+
+@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/grader.md"])
+def test_documents_tell_how_many_there_are(document: str) -> None:
+    text = (Path(__file__).parents[1] / document).read_text(encoding="utf-8")
+    assert f"{sum(len(catalogue(function)) for function in EIGHT)}" in text
 
 
 @every_function
