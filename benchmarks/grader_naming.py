@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from tests.plantings import Bench, compiled, drawn_pair, plantings
 
-from convstep.grading.observing import EIGHT
 from convstep.grading.mistakes import catalogue
+from convstep.grading.observing import EIGHT
 
 
 @dataclass

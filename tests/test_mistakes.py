@@ -14,8 +14,8 @@ from tests.plantings import STYLES, Bench, alike, compiled, drawn_pair, planting
 
 from convstep.grading import solution
 from convstep.grading.diagnosis import Sight, same_sight
-from convstep.grading.observing import EIGHT
 from convstep.grading.mistakes import Mistake, catalogue, patched, source_of
+from convstep.grading.observing import EIGHT
 from convstep.grading.words import LANGUAGES
 from convstep.testing import assert_engine
 
