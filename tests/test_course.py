@@ -13,10 +13,10 @@ import pytest
 from tests.commands import in_process
 
 from convstep.course import exercises, load_lessons, notebooks, write_course
-from convstep.course.exercises import FUNCTIONS
 from convstep.course.source import LANGUAGES, Check, Code, Exercise, Language, Lesson, Text
 from convstep.errors import DataError
 from convstep.grading import solution
+from convstep.steps.tracing import FUNCTIONS
 
 NAMES = (
     "01_padding",

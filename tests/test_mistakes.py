@@ -15,8 +15,9 @@ from tests.plantings import STYLES, Bench, alike, compiled, drawn_pair, planting
 from convstep.grading import solution
 from convstep.grading.diagnosis import Sight, same_sight
 from convstep.grading.mistakes import Mistake, catalogue, patched, source_of
-from convstep.grading.observing import EIGHT
+from convstep.grading.observing import ARGUMENTS, EIGHT
 from convstep.grading.words import LANGUAGES
+from convstep.steps.tracing import FUNCTIONS
 from convstep.testing import assert_engine
 
 PAIRS = 6  # for each function
@@ -148,13 +149,14 @@ def test_no_hint_is_a_line_of_the_solution() -> None:
                 assert not given, (mistake.id, language)
 
 
-def test_the_words_of_the_solution_are_the_assignments() -> None:
-    for function in EIGHT:
-        assert list(inspect.signature(getattr(solution, function)).parameters)
-
-
 def test_a_planted_bug_in_the_matching_would_be_seen() -> None:
     sights = planted("zero_pad")
     (name, _), first = next(iter(sights.items()))
     others = [theirs for (other, _), theirs in sights.items() if other != name]
     assert not any(all(same_sight(one, two) for one, two in zip(first, theirs, strict=True)) for theirs in others)
+
+
+def test_the_harness_knows_the_eight_functions_and_their_arguments() -> None:
+    assert EIGHT == FUNCTIONS
+    for function in EIGHT:
+        assert ARGUMENTS[function] == tuple(inspect.signature(getattr(solution, function)).parameters)

@@ -9,11 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from convstep.course.exercises import FUNCTIONS
 from convstep.course.notebooks import notebook
 from convstep.course.source import LANGUAGES, Cell, Exercise, Language, Lesson, Text, parse
 from convstep.errors import DataError
 from convstep.files import atomic_write
+from convstep.steps.tracing import FUNCTIONS
 
 __all__ = ["LANGUAGES", "load_lessons", "write_course"]
 

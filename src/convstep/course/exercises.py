@@ -13,19 +13,10 @@ from textwrap import wrap
 
 from convstep.course.source import Exercise, Language
 from convstep.errors import DataError
+from convstep.steps.tracing import FUNCTIONS
 
-__all__ = ["FUNCTIONS", "blank", "solved"]
+__all__ = ["blank", "solved"]
 
-FUNCTIONS = (
-    "zero_pad",
-    "conv_single_step",
-    "conv_forward",
-    "pool_forward",
-    "conv_backward",
-    "create_mask_from_window",
-    "distribute_value",
-    "pool_backward",
-)
 INDENT, WIDTH = "    ", 96
 COMMENT = re.compile(r"( *)# (\d+)\. (.*)")
 
