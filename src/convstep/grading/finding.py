@@ -60,9 +60,9 @@ def load(cells: list[str], name: str, others: Mapping[str, Any]) -> Callable[...
 
 
 def _unwritten(node: ast.stmt) -> bool:
-    """Say whether a statement computes nothing: a placeholder, a return of what was never computed, a function or a loop of such."""
+    """Say whether a statement computes nothing: a placeholder, a return of what was never computed, a function of such."""
     if isinstance(node, ast.FunctionDef):
-        own = {argument.arg for argument in node.args.args}
+        own = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
         given = [part for one in ast.walk(node) if isinstance(one, ast.Return) and one.value for part in _parts(one.value)]
         body = [one for one in node.body if not isinstance(one, ast.Assert)]
         return bool(body) and all(map(_unwritten, body)) and not any(isinstance(part, ast.Name) and part.id in own for part in given)
