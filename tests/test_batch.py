@@ -322,7 +322,8 @@ def test_a_folder_without_files_is_refused(
         Path("class/.hidden/a.py").touch()
         Path("class/notes.txt").touch()
     told = "there is no .py file and no notebook in the folder class" if make else "there is no folder class"
-    assert in_process(capsys, "check", "--batch", "class", "--out", "r.csv") == (1, "", f"convstep check: {told}\n  given --batch class\n")
+    usage = "usage: convstep check [...]; --help lists the options\n"
+    assert in_process(capsys, "check", "--batch", "class", "--out", "r.csv") == (2, "", f"{usage}convstep check: error: {told}\n")
     assert not Path("r.csv").exists()
 
 

@@ -411,7 +411,7 @@ def test_functions_under_other_names_are_judged_when_they_are_mapped(tmp_path: P
         "pool_forward": "error",
     }
     assert functions["conv_forward"]["message"] == "The file does not define nowhere, which was to be judged as conv_forward."
-    assert functions["pool_forward"]["message"] == "four is a int, not a function."
+    assert functions["pool_forward"]["message"] == "four is an int, not a function."
     assert functions["conv_backward"]["message"] == "The file does not define conv_backward."
 
 
@@ -545,9 +545,9 @@ REFUSED = {
     ("a.py", "--edition", "-6.999"): "argument --edition: must be v1, v2, v2a, 2021 or a number that only one of them prints, not '-6.999'",
     ("a.py", "--seed", "-1"): "argument --seed: must be 0 or more, not -1",
     ("a.py", "--seed", "x"): "argument --seed: invalid int value: 'x'",
-    ("a.py", "--timeout", "0"): "argument --timeout: must be more than 0 and at most 60 seconds, not 0",
-    ("a.py", "--timeout", "61"): "argument --timeout: must be more than 0 and at most 60 seconds, not 61",
-    ("a.py", "--timeout", "nan"): "argument --timeout: must be more than 0 and at most 60 seconds, not nan",
+    ("a.py", "--timeout", "0"): "argument --timeout: must be more than 0 and at most 12 seconds, not 0",
+    ("a.py", "--timeout", "61"): "argument --timeout: must be more than 0 and at most 12 seconds, not 61",
+    ("a.py", "--timeout", "nan"): "argument --timeout: must be more than 0 and at most 12 seconds, not nan",
 }
 
 

@@ -335,8 +335,8 @@ def test_an_error_is_told_with_the_innermost_line_of_the_learner() -> None:
         ("return {1, 2}", "a set"),
         ("return b'0'", "a bytes"),
         ("return np.ones(shape) * 1j", "complex numbers"),
-        ("return np.array(['a'])", "a ndarray"),
-        ("return np.array([object()])", "a ndarray"),
+        ("return np.array(['a'])", "an array of objects"),
+        ("return np.array([object()])", "an array of objects"),
         ("return [[1, 2], [3]]", "a list"),
         ("return dict.fromkeys", "a builtin_function_or_method"),
         ("return (n for n in range(3))", "a generator"),
@@ -371,8 +371,10 @@ def test_lists_views_and_other_types_of_numbers_are_arrays(returned: str) -> Non
 def test_another_number_of_results_is_told(returned: str, odd: str) -> None:
     function = loaded(f"def conv_forward(A_prev, W, b, hparameters):\n    Z = np.ones(3)\n    return {returned}\n", name="conv_forward")
     told = observe("conv_forward", function, probes("conv_forward", 1)[0].arguments, seed=0)
-    assert told["results"] == {"Z": {"odd": odd, "wanted": 2}}
-    assert outcome_of("conv_forward", packed_outcome(told)).wanted == 2
+    outcome = outcome_of("conv_forward", packed_outcome(told))
+    assert (outcome.wanted, outcome.what) == (2, odd)
+    numbers = [value for value in outcome.results.values() if isinstance(value, np.ndarray)]
+    assert [value.tolist() for value in numbers] == ([[1.0, 1.0, 1.0]] if "Z" in returned and "{" not in returned else [])
 
 
 @pytest.mark.parametrize(
@@ -445,7 +447,7 @@ def test_data_come_back_as_they_went(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "back"),
     [
-        (object(), {"odd": "a object"}),
+        (object(), {"odd": "an object"}),
         (np.ones(CELLS + 1), {"odd": f"an array of shape ({CELLS + 1},)"}),
         (((((((((1,),),),),),),),), ((((((({"odd": "nested too deeply"},),),),),),),)),
         ({1: 2}, {"1": 2}),
@@ -1313,7 +1315,7 @@ def test_other_rules_for_ties_pass_the_published_check(rule: str) -> None:
     ],
 )
 def test_an_edition_is_recognised_by_a_number_that_only_one_prints(text: str, edition: str | None) -> None:
-    found = edition_of(text)
+    found = edition_of(text, digits=4)
     assert (found[0] if found else None) == edition
 
 

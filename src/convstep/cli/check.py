@@ -1,6 +1,7 @@
 """`convstep check`: learners' files, judged by the grader, which names the mistake that made a number."""
 
 import argparse
+import keyword
 import os
 import sys
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from convstep.grading.grades import FileReport, Grade
 
+LONGEST = 12  # seconds for a function: eight of them, two at a time, take less than a minute
 SHOWN = 12  # mistakes
 INDENT = 10  # columns of a message
 STYLES = {"right": "green", "wrong": "red", "error": "red", "missing": "yellow", "timeout": "red"}
@@ -47,7 +49,7 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="of the assignment: v1, v2, v2a or 2021, or a number that it prints (default: recognised from the file, else 2021)",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="draw the same probes as a report that names this seed (default: new ones)")
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for each function (default: 10)")
+    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for each function, at most 12 (default: 10)")
     parser.add_argument(
         "--batch", type=Path, metavar="FOLDER", help="judge all files in a folder, for teachers; can be stopped and goes on"
     )
@@ -82,6 +84,7 @@ def batch(options: argparse.Namespace) -> int:
         raise UsageError("arguments --batch and --out: each needs the other")
     if options.out.suffix.lower() != ".csv":
         raise UsageError(f"argument --out: must end in .csv, not {options.out.name!r}")
+    from convstep.errors import DataError
     from convstep.files import atomic_write
     from convstep.grading.batch import check_folder, counts, files_in, seed_of
     from convstep.grading.page import page
@@ -89,7 +92,10 @@ def batch(options: argparse.Namespace) -> int:
     plan = plan_of(options)
     if options.seed is None:
         plan = replace(plan, seed=seed_of(options.out) if seed_of(options.out) is not None else plan.seed)
-    number = len(files_in(options.batch))
+    try:
+        number = len(files_in(options.batch))
+    except DataError as error:
+        raise UsageError(str(error).splitlines()[0].removeprefix("check: ")) from error
     with counting(number, options.parser.prog) as done:
         rows = check_folder(options.batch, options.out, plan, processes=os.cpu_count() or 1, done=done)
     report = options.out.with_suffix(".html")
@@ -144,8 +150,8 @@ def plan_of(options: argparse.Namespace) -> Any:
 
     if options.seed is not None and options.seed < 0:
         raise UsageError(f"argument --seed: must be 0 or more, not {options.seed}")
-    if not 0 < options.timeout <= 60:  # minutes would make a class wait
-        raise UsageError(f"argument --timeout: must be more than 0 and at most 60 seconds, not {options.timeout:g}")
+    if not 0 < options.timeout <= LONGEST:
+        raise UsageError(f"argument --timeout: must be more than 0 and at most {LONGEST} seconds, not {options.timeout:g}")
     chosen = {"seed": options.seed, "language": options.language, "edition": _edition(options.edition)}
     return default_plan(
         functions=_functions(options.function),
@@ -163,7 +169,9 @@ def _functions(words: list[str]) -> dict[str, str]:
         name, equals, other = word.partition("=")
         if name not in EIGHT:
             raise UsageError(f"argument --function: there is no function {name!r}; there are {', '.join(EIGHT)}")
-        if not equals or not other.isidentifier():
+        if name in names:
+            raise UsageError(f"argument --function: {name} is mapped twice")
+        if not equals or not other.isidentifier() or keyword.iskeyword(other):
             raise UsageError(f"argument --function: must be {name}=OTHER, with the name in the file, not {word!r}")
         names[name] = other
     return names
@@ -174,7 +182,7 @@ def _edition(word: str | None) -> str | None:
 
     if word is None or word in EDITIONS:
         return word
-    found = edition_of(word)
+    found = edition_of(word, digits=4)
     if found is None:
         raise UsageError(f"argument --edition: must be {', '.join(EDITIONS)} or a number that only one of them prints, not {word!r}")
     return found[0]
@@ -197,7 +205,7 @@ def show(report: "FileReport", hint: int) -> None:
     screen.print(f"\n[bold]{escape(report.summary(language))}[/bold]")
     edition, seed = worded("screen.edition", language, edition=report.edition, how=how), worded("screen.seed", language, seed=report.seed)
     screen.print(escape(worded("screen.facts", language, edition=edition, seed=seed)))
-    if hint < 3 and any(grade.diagnosis for grade in report.grades):
+    if hint < 3 and any(".pattern." not in one.id for grade in report.grades for one in grade.diagnosis):
         screen.print(escape(worded("screen.more", language, next=hint + 1)))
 
 

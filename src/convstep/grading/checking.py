@@ -13,9 +13,10 @@ from convstep.checks import one_of, refusal, shown, whole
 from convstep.errors import ArgumentTypeError
 from convstep.grading.case import Asked
 from convstep.grading.diagnosis import right_sights, sight_of
+from convstep.grading.finding import is_unwritten
 from convstep.grading.given import given_functions
 from convstep.grading.grades import Grade
-from convstep.grading.judging import judge
+from convstep.grading.judging import judge, unfinished
 from convstep.grading.observing import EIGHT, observe
 from convstep.grading.outcomes import outcome_of
 from convstep.grading.published import EDITIONS, published
@@ -78,6 +79,8 @@ def check(
     asked = Asked(new_seed() if seed is None else whole("check", "seed", seed, 0), edition, level, spoken)
     if _is_ours(function, known):
         return Grade(known, "error", 0.0, both("own", function=known), language=spoken, seed=asked.seed)
+    if is_unwritten(function):
+        return unfinished(Grade(known, "wrong", 0.0, {}, language=spoken, seed=asked.seed))
     alone = _alone(function, known)
     probes, _ = right_sights(known, asked.seed)
     with _random_numbers_kept():

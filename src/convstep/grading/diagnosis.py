@@ -139,9 +139,8 @@ class _Search:
     def pair(self, mistakes: Sequence[Mistake]) -> Named | None:
         """Return two mistakes that together do the same on every probe, or else the one that does the most of it."""
         _, right = right_sights(self.function, self.seed)
-        ways = [replace(mistake, patches=(patch,)) for mistake in mistakes for patch in mistake.patches]
-        owners = [number for number, mistake in enumerate(mistakes) for _ in mistake.patches]
-        effects = Effects.of(owners, [self._sights(patched(way)[0]) for way in ways], self.learner, right)
+        ways = [replace(mistake, patches=mistake.patches[:1]) for mistake in mistakes]
+        effects = Effects.of([self._sights(patched(way)[0]) for way in ways], self.learner, right)
         often = [pair for pair in combinations([way for way in ways if way.seen], 2) if pair[0].id != pair[1].id]
         found = self.first([*often, *(tuple(ways[position] for position in pair) for pair in effects.pairs(PAIRS))])
         if found:

@@ -7,8 +7,10 @@ import __future__
 
 import ast
 import builtins
+import inspect
 import re
 import sys
+import textwrap
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -17,7 +19,7 @@ import numpy as np
 
 from convstep.grading.observing import EIGHT, TEXT, failure, kind_of
 
-__all__ = ["NotFoundError", "load"]
+__all__ = ["NotFoundError", "is_unwritten", "load"]
 
 DRAWS = ("seed", "randn", "rand", "randint", "random")
 
@@ -48,6 +50,8 @@ def load(cells: list[str], name: str, others: Mapping[str, Any]) -> Callable[...
             chosen = statements  # made by exec or setattr, perhaps
     problem = _run(chosen, given, others)
     function = given.get(name)
+    if isinstance(function, _Absent):
+        raise NotFoundError(problem or {"kind": "missing"})
     if function is None:
         raise NotFoundError(problem if problem and (bound or "convstep" in problem["message"]) else {"kind": "missing"})
     definitions = [one["node"] for one in chosen if name in one["binds"]]
@@ -57,6 +61,15 @@ def load(cells: list[str], name: str, others: Mapping[str, Any]) -> Callable[...
         raise NotFoundError({"kind": "not a function", "what": kind_of(function)})
     found: Callable[..., Any] = function
     return found
+
+
+def is_unwritten(function: Callable[..., Any]) -> bool:
+    """Say whether a function computes nothing yet, as far as its source can be seen."""
+    try:
+        (node,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    except (OSError, TypeError, ValueError, SyntaxError):
+        return False
+    return isinstance(node, ast.FunctionDef) and _unwritten(node)
 
 
 def _unwritten(node: ast.stmt) -> bool:
@@ -203,7 +216,8 @@ def _bound(node: ast.stmt, parts: list[ast.AST]) -> set[str]:
         return {node.name}
     names = {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store | ast.Del)}
     names |= {part.name for part in parts if isinstance(part, ast.FunctionDef | ast.ClassDef)}
-    return names | {(part.asname or part.name).partition(".")[0] for part in parts if isinstance(part, ast.alias)}
+    imported = node.names if isinstance(node, ast.Import | ast.ImportFrom) else [part for part in parts if isinstance(part, ast.alias)]
+    return names | {(alias.asname or alias.name).partition(".")[0] for alias in imported}
 
 
 def _changed(node: ast.stmt, parts: list[ast.AST]) -> set[str]:
@@ -257,10 +271,25 @@ def _run(statements: list[dict[str, Any]], given: dict[str, Any], others: Mappin
             exec(compile(ast.Module([node], []), one["filename"], "exec", flags, dont_inherit=True), given)  # noqa: S102
         except BaseException as error:  # noqa: BLE001 - the rest may still work
             told = failure(error)
+            if isinstance(node, ast.Import | ast.ImportFrom) and isinstance(error, ImportError):
+                given |= {word: _Absent(error) for word in _bound(node, []) if word not in given}
             if problem is None or "convstep" not in problem["message"]:
                 problem = {**told, "kind": "raised", "error": told["kind"]}
         given |= others  # the learner's own versions of these are judged elsewhere
     return problem
+
+
+class _Absent:
+    """Stands for what could not be imported, and says so when it is used."""
+
+    def __init__(self, error: ImportError) -> None:
+        object.__setattr__(self, "_error", error)
+
+    def __getattr__(self, word: str) -> Any:
+        raise object.__getattribute__(self, "_error")
+
+    def __call__(self, *_arguments: Any, **_keywords: Any) -> Any:
+        raise object.__getattribute__(self, "_error")
 
 
 def _blame(broken: list[dict[str, Any]], name: str) -> None:

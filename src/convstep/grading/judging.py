@@ -17,7 +17,7 @@ from convstep.grading.outcomes import Outcome, close
 from convstep.grading.published import published
 from convstep.grading.words import LANGUAGES, both, clean, joined, probe_name, say
 
-__all__ = ["judge"]
+__all__ = ["judge", "unfinished"]
 
 NOTHING = dict.fromkeys(LANGUAGES, "")
 
@@ -36,8 +36,18 @@ def judge(function: str, learner: Sequence[Sight], official: Sequence[Outcome], 
     return _wrong(replace(base, status="wrong"), case)
 
 
+def unfinished(base: Grade) -> Grade:
+    """Return the grade of a function that is not written yet."""
+    words = both("unfinished", function=base.function)
+    nothing = {"probe": None, "entry": None, "got": None, "expected": None, "window": None}
+    return replace(base, status="wrong", words=words, diagnosis=(Diagnosis("error.not_finished", "located", words, words, nothing),))
+
+
 def _right(base: Grade, case: Case) -> Grade:
     sentences = [both("right", probes=len(base.probes))] + ([both(f"right.ties_{case.ties}")] if case.ties else [])
+    if base.published and not base.published["passes"]:
+        counted = case.asked.edition == "v1" and case.passes_published("v2")
+        sentences.append(both("right.other_number" if counted else "right.not_passed", edition=case.asked.edition))
     words = {language: joined((one[language] for one in sentences), language) for language in LANGUAGES}
     return replace(base, score=1.0, words=words, remarks=(f"{case.function}.ties_{case.ties}",) if case.ties else ())
 
@@ -144,7 +154,13 @@ class _Telling:
             return say("wrong", language, wrong=sum(not one.passed for one in results), probes=len(results))
         alike = sum(sight.outcome.failure is not None and sight.outcome.failure.kind == failure.kind for sight in self.case.learner)
         counts = {"failed": alike, "rest": self.case.failed() - alike, "probes": len(self.case.probes)}
-        line = say("failed.others" if counts["rest"] else "failed", language, kind=failure.kind, message=clean(failure.message), **counts)
+        line = say(
+            "failed.others" if counts["rest"] else "failed",
+            language,
+            kind=failure.kind,
+            message=clean(failure.message) or failure.kind,
+            **counts,
+        )
         if failure.line is None:
             return line
         key = "place.cell" if self.case.asked.notebook else "place"
@@ -162,6 +178,8 @@ class _Telling:
     def _entry(self, language: str) -> list[str]:
         """Tell the first wrong entry, and its window where hints say where."""
         evidence = self.diagnosis[0].evidence
+        if self.case.asked.hint == 1:  # what is wrong in kind, and not where
+            return []
         if evidence["entry"] is None:
             located = self.diagnosis[0].confidence == "located" and self.case.asked.hint > 1
             words = {"probe": probe_name(evidence["probe"], language), "arguments": evidence["arguments"]}
@@ -189,7 +207,12 @@ class _Telling:
         if self.grade.status != "wrong" or not self.grade.published:
             return ""
         edition, passes = self.grade.published["edition"], self.grade.published["passes"]
-        if passes and edition == "v1" and self.case.function == "conv_single_step":
+        if (
+            passes
+            and edition == "v1"
+            and not self.case.passes_published("v2")
+            and self.case.function in {"conv_single_step", "conv_forward"}
+        ):
             return say("published.asked", language)
         return say("published.passes" if passes else "published.fails", language, edition=edition)
 

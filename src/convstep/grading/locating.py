@@ -55,11 +55,10 @@ def first_wrong(got: Outcome, want: Outcome) -> Evidence | None:
 def pattern_of(got: Outcome, want: Outcome) -> Pattern | None:
     """Return what is to be seen of the first result that is wrong."""
     if got.wanted is not None:
-        (what,) = got.results.values()
-        if what == "None":
+        if got.what == "None":
             return Pattern("pattern.none", {"name": ", ".join(want.results)})
         names = [*want.results, *(["cache"] if got.wanted > len(want.results) else [])]
-        return Pattern("pattern.parts", {"got": what, "want": got.wanted, "names": ", ".join(names)})
+        return Pattern("pattern.parts", {"got": got.what, "want": got.wanted, "names": ", ".join(names)})
     for name, right in want.results.items():
         mine = got.results.get(name, "None")
         if not equal(mine, right) and isinstance(right, np.ndarray):
@@ -159,7 +158,7 @@ def window_of(function: str, arguments: tuple[Any, ...], evidence: Evidence) -> 
 def _forward(event: dict[str, Any]) -> str:
     if "products" in event:
         numbers = np.asarray(event["products"]).ravel()
-        return f"{_sum(numbers)} = {_short(event['sum'])}, {_short(event['sum'])} + {_short(event['bias'])} = {_short(event['value'])}"
+        return f"{_sum(numbers)} = {_short(event['sum'])}, {_sum(np.asarray([event['sum'], event['bias']]))} = {_short(event['value'])}"
     numbers = np.asarray(event["values"]).ravel()
     if "sum" in event:
         return f"({_sum(numbers)}) / {numbers.size} = {_short(event['value'])}"

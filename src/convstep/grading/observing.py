@@ -109,8 +109,9 @@ def _read(name: str, returned: Any) -> dict[str, Any]:
     if isinstance(returned, Iterator):
         returned = tuple(itertools.islice(returned, wanted + 1))
     if not isinstance(returned, tuple | list) or len(returned) != wanted:
-        what = f"{len(returned)} values" if isinstance(returned, tuple | list) else kind_of(returned)
-        return {"results": {names[0]: {"odd": what, "wanted": wanted}}, "cache": None}
+        parts, what = (returned, f"{len(returned)} values") if isinstance(returned, tuple | list) else ((returned,), kind_of(returned))
+        results = {word: _numbers(part) for word, part in zip(names, parts, strict=False)}
+        return {"results": results, "cache": None, "wanted": wanted, "what": what}
     results = {word: _numbers(part) for word, part in zip(names, returned, strict=False)}
     return {"results": results, "cache": pack(returned[-1]) if name.endswith("forward") else None}
 
@@ -126,16 +127,30 @@ def _numbers(value: Any) -> Any:
         if isinstance(error, KeyboardInterrupt):
             raise
         return {"odd": kind_of(value)}
+    if array.dtype.kind == "O":
+        array = _plain(array)
     if array.dtype.kind not in "biuf":
-        return {"odd": "complex numbers" if array.dtype.kind == "c" else kind_of(value)}
+        held = "complex numbers" if array.dtype.kind == "c" else "an array of objects" if array.ndim else kind_of(value)
+        return {"odd": held}
     if array.size > CELLS:
         return {"odd": f"an array of shape {array.shape}"}
     return np.array(array, dtype=bool if array.dtype.kind == "b" else np.float64)
 
 
+def _plain(array: Any) -> Any:
+    """Return an array of objects as one of numbers, where they are such."""
+    try:
+        return array.astype(np.float64)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return array
+
+
 def kind_of(value: Any) -> str:
     """Return in words of what type a value is."""
-    return "None" if value is None else f"a {_text(lambda: type(value).__name__)}"
+    word = _text(lambda: type(value).__name__)
+    return "None" if value is None else f"a{'n' if word[:1] in tuple('aeiouAEIOU') else ''} {word}"
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -208,7 +223,7 @@ def unpack(value: Any) -> Any:
         return [unpack(item) for item in items]
     if "dict" in value:
         return {str(key)[:TEXT]: unpack(item) for key, item in items}
-    return {"odd": str(value["odd"])[:TEXT], **({"wanted": value["wanted"]} if "wanted" in value else {})}
+    return {"odd": str(value["odd"])[:TEXT]}
 
 
 def packed_outcome(outcome: dict[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Outcome:
     failure: Failure | None = None
     results: Mapping[str, Array | str] = field(default_factory=dict)
     wanted: int | None = None  # how many values should have been returned, where it was another number
+    what: str = ""  # what was returned then
     cache: Any = None
     changed: tuple[str, ...] = ()
 
@@ -68,23 +69,22 @@ def outcome_of(function: str, told: Mapping[str, Any]) -> Outcome:
     if "error" in told:
         return Outcome(Failure.of(told["error"]))
     results: dict[str, Array | str] = {}
-    wanted = None
     for name, value in told["results"].items():
         read = unpack(value) if isinstance(value, dict) else value
         if isinstance(read, np.ndarray):
             results[name] = read
         else:
-            results[name], wanted = clean(read["odd"], SHORT), read.get("wanted")
-    names = RESULTS[function]
+            results[name] = clean(read["odd"], SHORT)
+    names, wanted = RESULTS[function], told.get("wanted")
     changed = tuple(told["changed"])
-    whole = tuple(results) == (names if wanted is None else names[:1])
+    whole = tuple(results) == (names if wanted is None else names[: len(results)])
     if (
         not whole
         or not set(changed) <= set(ARGUMENTS[function])
         or (wanted is not None and wanted != len(names) + function.endswith("forward"))
     ):
         raise ValueError("no outcome of this function")
-    return Outcome(None, results, wanted, unpack(told["cache"]), changed)
+    return Outcome(None, results, wanted, clean(str(told.get("what", "")), SHORT), unpack(told["cache"]), changed)
 
 
 def close(got: Array | str, want: Array | str) -> Any:

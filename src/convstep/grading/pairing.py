@@ -20,39 +20,39 @@ __all__ = ["Effects"]
 class Effects:
     """What mistaken functions do alone, held against the learner's and the right one, result by result of every probe.
 
-    `owners` says which mistake each function has; `changes` where it differs from what is right, `misses` where it differs from the
-    learner's, `telling` where the learner's differs from what is right, and `numbers` where the learner's returned numbers.
+    `changes` says where each differs from what is right, `misses` where it differs from the learner's, `telling` where the learner's
+    differs from what is right, and `numbers` where the learner's returned numbers.
     """
 
-    owners: Array
     changes: Array
     misses: Array
     telling: Array
     numbers: Array
 
     @classmethod
-    def of(cls, owners: Sequence[int], singles: Sequence[Sequence[Any]], learner: Sequence[Any], right: Sequence[Any]) -> "Effects":
+    def of(cls, singles: Sequence[Sequence[Any]], learner: Sequence[Any], right: Sequence[Any]) -> "Effects":
         """Compare sights: `singles` has those of each mistaken function on every probe."""
         changes = np.array([_differ(sights, right) for sights in singles])
         misses = np.array([_differ(sights, learner) for sights in singles])
         numbers = [isinstance(value, np.ndarray) for sight in learner for value in _padded(sight.outcome)]
-        return cls(np.asarray(owners), changes, misses, _differ(learner, right), np.array(numbers))
+        return cls(changes, misses, _differ(learner, right), np.array(numbers))
 
     def pairs(self, most: int) -> list[tuple[int, int]]:
         """Return the likeliest pairs of functions, the likeliest first."""
         kept = ~self.changes
         alone = _counts(self.changes & self.misses, kept)
         cost = alone + alone.T + _counts(kept & self.telling, kept)
-        later = np.triu(np.not_equal.outer(self.owners, self.owners))
+        later = np.triu(np.ones(cost.shape, dtype=bool), 1)
         order = np.argsort(np.where(later, cost, np.iinfo(cost.dtype).max), axis=None, kind="stable")[:most]
         rows, columns = np.unravel_index(order, cost.shape)
         return [(int(one), int(other)) for one, other in zip(rows, columns, strict=True) if later[one, other]]
 
     def part(self) -> int | None:
-        """Return the mistake that alone gives the most of the learner's wrong results, if it is the only one that gives so many."""
+        """Return the mistake that alone gives the most of the learner's wrong results: half of them at least, and more than any other."""
         shared = np.sum(self.changes & ~self.misses & self.telling & self.numbers, axis=1)
-        best = {int(owner) for owner in self.owners[shared == shared.max(initial=1)]}
-        return best.pop() if len(best) == 1 else None
+        enough = max(1, int(np.sum(self.telling & self.numbers) + 1) // 2)
+        best = np.flatnonzero(shared == shared.max(initial=enough))
+        return int(best[0]) if len(best) == 1 else None
 
 
 def _padded(outcome: Outcome) -> list[Any]:

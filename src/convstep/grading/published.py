@@ -30,7 +30,7 @@ _MARKS: dict[str, tuple[str, ...]] = {
         "-0.5384027772160062",
         "randn(2,5,7,4)",
     ),
-    "v1": ("-23.1602122025", "0.155859324889", "9.60899067587", "10.5817412755", "76.3710691956"),
+    "v1": ("-23.16", "-23.1602122025", "0.155859324889", "9.60899067587", "10.5817412755", "76.3710691956"),
     "v2a": ("0.692360880758", "-1.28912231", "2.27650251", "6.61941931", "randn(10,5,7,4)"),
     "v2": ("0.0489952035289", "-0.61490741", "-6.7439236"),
 }
@@ -46,8 +46,8 @@ class Published:
     bias_times: int = 1
 
 
-def edition_of(text: str) -> tuple[str, str] | None:
-    """Return the edition that a text or a number comes from, and by which mark it was recognised."""
+def edition_of(text: str, digits: int = 6) -> tuple[str, str] | None:
+    """Return the edition that a text or a number of so many digits comes from, and by which mark it was recognised."""
     plain = text.replace(" ", "")
     for edition, marks in _MARKS.items():
         for mark in marks:
@@ -55,16 +55,16 @@ def edition_of(text: str) -> tuple[str, str] | None:
                 return edition, mark
     for number in re.findall(r"(?<![\d.])-?\d{1,20}\.\d{2,20}(?![\d.])", plain)[:2000]:
         for edition, marks in _MARKS.items():
-            if any(_printed(number, mark) for mark in marks if mark[-1].isdigit()):
+            if any(_printed(number, mark, digits) for mark in marks if mark[-1].isdigit()):
                 return edition, number
     return None
 
 
-def _printed(number: str, mark: str) -> bool:
-    """Say whether a number is this one, printed with fewer decimals: with five digits at least, or four where they are rare."""
+def _printed(number: str, mark: str, least: int) -> bool:
+    """Say whether a number is this one, printed with fewer decimals."""
     decimals = len(number.partition(".")[2])
     digits = len(number.replace("-", "").replace(".", "").lstrip("0"))
-    return digits >= 4 and len(mark) >= len(number) and f"{float(mark):.{decimals}f}" == number
+    return digits >= least and len(mark) >= len(number) and f"{float(mark):.{decimals}f}" == number
 
 
 def published(function: str) -> tuple[Published, ...]:

@@ -19,7 +19,7 @@ from convstep.grading.complaints import Complaint, explained_error, explained_sy
 from convstep.grading.diagnosis import right_sights, sight_of
 from convstep.grading.given import given_source
 from convstep.grading.grades import Diagnosis, FileReport, Grade
-from convstep.grading.judging import judge
+from convstep.grading.judging import judge, unfinished
 from convstep.grading.observing import EIGHT, pack
 from convstep.grading.outcomes import FAR, outcome_of
 from convstep.grading.probes import Probe
@@ -140,9 +140,7 @@ def _unloaded(base: Grade, problem: Mapping[str, Any], definition: str, asked: A
         key = "missing" if definition == base.function else "missing.mapped"
         return replace(base, status="missing", words=both(key, function=base.function, definition=clean(definition, 80)))
     if kind == "unfinished":
-        words = both("unfinished", function=base.function)
-        nothing = {"probe": None, "entry": None, "got": None, "expected": None, "window": None}
-        return replace(base, status="wrong", words=words, diagnosis=(Diagnosis("error.not_finished", "located", words, words, nothing),))
+        return unfinished(base)
     if kind == "not a function":
         return replace(base, words=both("not_a_function", definition=clean(definition, 80), what=clean(str(problem.get("what")), 80)))
     line, cell = problem.get("line"), str(problem.get("cell", "")).removeprefix("<learner ").removesuffix(">")
