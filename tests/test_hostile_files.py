@@ -93,7 +93,7 @@ def large_ones() -> list[Attack]:
         "items": f"{back}X{'[0]' * 20_000}",
         "sums": f"{back}{'+'.join('1' * many)}",
         "powers": f"{back}{'**'.join('1' * many)}",
-        "conditions": f"{back}{'1 if X else ' * many}1",
+        "conditions": f"{back}{'1 if X else ' * 80_000}1",
         "lambdas": f"{back}{'lambda: ' * many}1",
         "branches": "def zero_pad(X, pad):\n    if X: pass\n" + "    elif X: pass\n" * 20_000,
         "blocks": "def zero_pad(X, pad):\n" + "".join(f"{' ' * depth}if X:\n" for depth in range(1, 102)) + " " * 102 + "pass",

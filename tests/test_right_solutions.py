@@ -161,7 +161,6 @@ ALL = [way for function in EIGHT for way in ways(function)]
 
 
 @cache
-@cache
 def _packed(function: str, seed: int | None) -> tuple[tuple[Any, int], ...]:
     """Return the arguments, packed for the way to the learner's process, and the state of the random numbers; no seed: published calls."""
     if seed is None:
@@ -172,7 +171,7 @@ def _packed(function: str, seed: int | None) -> tuple[tuple[Any, int], ...]:
 def _outcomes(function: str, made: Any, seed: int | None) -> list[Outcome]:
     with contextlib.redirect_stdout(io.StringIO()):
         seen = [observe(function, made, unpack(arguments), seed=state) for arguments, state in _packed(function, seed)]
-        return [outcome_of(packed_outcome(one)) for one in seen]
+        return [outcome_of(function, packed_outcome(one)) for one in seen]
 
 
 def graded(function: str, made: Any, seeds: tuple[int, ...] = SEEDS) -> list[Grade]:

@@ -365,7 +365,7 @@ def test_a_run_that_is_killed_at_any_write_is_whole_and_goes_on_to_the_same_bits
     few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("convstep.runs.training.write_curves", lambda *_: None)  # Matplotlib's part is tested by itself
-    settings = tiny(few, epochs=6, hold_out=0.2)
+    settings = tiny(few, epochs=4, hold_out=0.2)
     expected = weights(begun(settings, tmp_path / "expected").folder)
 
     def run() -> None:
@@ -374,7 +374,7 @@ def test_a_run_that_is_killed_at_any_write_is_whole_and_goes_on_to_the_same_bits
     path = tmp_path / "runs" / "run"
     status, points = in_a_fork(tmp_path / "runs", None, run)
     assert (status, weights(path)) == (0, expected)
-    assert points >= 200
+    assert points >= 130
     begun_at_all = 0
     for number in range(1, points + 1):
         shutil.rmtree(tmp_path / "runs", ignore_errors=True)
@@ -384,7 +384,7 @@ def test_a_run_that_is_killed_at_any_write_is_whole_and_goes_on_to_the_same_bits
             begun_at_all += 1
             assert weights(resume(path, say=quietly).folder) == expected, number
             assert not [left for left in path.iterdir() if left.name.endswith(".next")], number
-    assert begun_at_all >= 180
+    assert begun_at_all >= 110
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks")

@@ -55,7 +55,8 @@ def load(cells: list[str], name: str, others: Mapping[str, Any]) -> Callable[...
     if function is None:
         raise NotFoundError(problem if problem and (bound or "convstep" in problem["message"]) else {"kind": "missing"})
     definitions = [one["node"] for one in chosen if name in one["binds"]]
-    if definitions and all(map(_unwritten, definitions)):
+    elsewhere: set[str] = set().union(*(one["binds"] for one in statements if not one["data"] and name not in one["binds"]))
+    if definitions and all(map(_unwritten, definitions)) and not elsewhere & {word for node in definitions for word in _returned(node)}:
         raise NotFoundError({"kind": "unfinished"})
     if not callable(function):
         raise NotFoundError({"kind": "not a function", "what": kind_of(function)})
@@ -76,9 +77,8 @@ def _unwritten(node: ast.stmt) -> bool:
     """Say whether a statement computes nothing: a placeholder, a return of what was never computed, a function of such."""
     if isinstance(node, ast.FunctionDef):
         own = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
-        given = [part for one in ast.walk(node) if isinstance(one, ast.Return) and one.value for part in _parts(one.value)]
         body = [one for one in node.body if not isinstance(one, ast.Assert)]
-        return bool(body) and all(map(_unwritten, body)) and not any(isinstance(part, ast.Name) and part.id in own for part in given)
+        return bool(body) and all(map(_unwritten, body)) and not own & _returned(node)
     if isinstance(node, ast.If):
         return all(map(_unwritten, [*node.body, *node.orelse]))
     if isinstance(node, ast.Assign):
@@ -86,6 +86,12 @@ def _unwritten(node: ast.stmt) -> bool:
     if isinstance(node, ast.Return):
         return node.value is None or _is_placeholder(node.value) or _is_names(node.value)
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def _returned(node: ast.stmt) -> set[str]:
+    """Return the names that a function returns."""
+    values = [one.value for one in ast.walk(node) if isinstance(one, ast.Return) and one.value]
+    return {part.id for value in values for part in _parts(value) if isinstance(part, ast.Name)}
 
 
 def _parts(node: ast.expr) -> list[ast.expr]:
