@@ -25,6 +25,7 @@ class Tally:
     both: int = 0
     one: int = 0
     wrong: int = 0
+    twins: int = 0  # of these, such that do the very same on every probe
     seconds: list[float] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
 
@@ -74,6 +75,7 @@ def pair(bench: Bench, draw: random.Random, tally: Tally) -> None:
     tally.both += found == planted
     tally.one += bool(found & planted)
     tally.wrong += bool(found - planted)
+    tally.twins += bool(found - planted) and named is not None and named.whole
     if not found & planted or found - planted:
         tally.missed.append(f"{one.id} with {other.id}: {sorted(found) or 'not named'}")
 
@@ -84,7 +86,9 @@ def report(tallies: dict[str, Tally]) -> None:
             print(f"missed: {line}")
         print_line(function, tally)
     parts = list(tallies.values())
-    whole = Tally(*(sum(getattr(tally, name) for tally in parts) for name in ("plantings", "exact", "pairs", "both", "one", "wrong")))
+    whole = Tally(
+        *(sum(getattr(tally, name) for tally in parts) for name in ("plantings", "exact", "pairs", "both", "one", "wrong", "twins"))
+    )
     whole.seconds = [second for tally in parts for second in tally.seconds]
     print_line("all", whole)
 
@@ -93,7 +97,7 @@ def print_line(name: str, tally: Tally) -> None:
     slowest = max(tally.seconds, default=0.0)
     print(
         f"{name:<24} plantings {tally.exact} of {tally.plantings}; pairs {tally.pairs}: both {tally.both}, one at least {tally.one}, "
-        f"a wrong name {tally.wrong}; slowest {slowest:.1f} s"
+        f"a wrong name {tally.wrong} ({tally.twins} of them do the very same); slowest {slowest:.1f} s"
     )
 
 

@@ -48,9 +48,9 @@ class Effects:
         return [(int(one), int(other)) for one, other in zip(rows, columns, strict=True) if later[one, other]]
 
     def part(self) -> int | None:
-        """Return the mistake that alone gives the most of the learner's wrong results: half of them at least, and more than any other."""
+        """Return the mistake that alone gives the most of the learner's wrong results: a third of them at least, and more than any other."""
         shared = np.sum(self.changes & ~self.misses & self.telling & self.numbers, axis=1)
-        enough = max(1, int(np.sum(self.telling & self.numbers) + 1) // 2)
+        enough = max(1, int(np.sum(self.telling & self.numbers) + 2) // 3)
         best = np.flatnonzero(shared == shared.max(initial=enough))
         return int(best[0]) if len(best) == 1 else None
 
