@@ -48,7 +48,7 @@ class Effects:
         return [(int(one), int(other)) for one, other in zip(rows, columns, strict=True) if later[one, other]]
 
     def part(self) -> int | None:
-        """Return the mistake that alone gives the most of the learner's wrong results: a third of them at least, and more than any other."""
+        """Return the mistake that alone gives the most of the learner's wrong results: a third at least, and more than any other."""
         shared = np.sum(self.changes & ~self.misses & self.telling & self.numbers, axis=1)
         enough = max(1, int(np.sum(self.telling & self.numbers) + 2) // 3)
         best = np.flatnonzero(shared == shared.max(initial=enough))
