@@ -359,6 +359,7 @@ def readable(path: Path) -> bool:
     return True
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_run_that_is_killed_at_any_write_is_whole_and_goes_on_to_the_same_bits(

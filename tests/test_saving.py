@@ -345,6 +345,7 @@ print(died, seen.count("old"), seen.count("new"))
 """
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, to die in a child")
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_at_any_step_of_a_save_the_old_or_the_new_model_is_whole(tmp_path: Path, place: str) -> None:
