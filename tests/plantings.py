@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from convstep import steps
-from convstep.grading.diagnosis import Named, Sight, look, name_mistakes, same_sight
-from convstep.grading.given import given_functions
+from convstep.grading.diagnosis import Named, look, name_mistakes
+from convstep.grading.given import made_of
 from convstep.grading.mistakes import Mistake, catalogue, patched
+from convstep.grading.outcomes import Sight, same_sight
 from convstep.grading.probes import Probe, probes
 
 FOLDER = Path(__file__).parent / "styles"
@@ -54,9 +53,7 @@ def plantings(function: str) -> list[Planting]:
 
 def compiled(function: str, text: str) -> Any:
     """Run a solution's text, with the other seven functions given, and return its function."""
-    space: dict[str, Any] = {**given_functions(function), "np": np}
-    exec(compile(text, "<learner 0>", "exec"), space)  # noqa: S102 - this project's own texts
-    return space[function]
+    return made_of(function, text)
 
 
 class Bench:

@@ -13,9 +13,9 @@ import pytest
 from tests.plantings import STYLES, Bench, alike, compiled, drawn_pair, plantings, style_text
 
 from convstep.grading import solution
-from convstep.grading.diagnosis import Sight, same_sight
 from convstep.grading.mistakes import Mistake, catalogue, patched, source_of
 from convstep.grading.observing import ARGUMENTS, EIGHT
+from convstep.grading.outcomes import Sight, same_sight
 from convstep.grading.words import LANGUAGES
 from convstep.steps.tracing import FUNCTIONS
 from convstep.testing import assert_engine

@@ -86,12 +86,13 @@ def batch(options: argparse.Namespace) -> int:
         raise UsageError(f"argument --out: must end in .csv, not {options.out.name!r}")
     from convstep.errors import DataError
     from convstep.files import atomic_write
-    from convstep.grading.batch import check_folder, counts, files_in, seed_of
+    from convstep.grading.batch import check_folder, count_right, counts, files_in, seed_of
     from convstep.grading.page import page
 
     plan = plan_of(options)
     if options.seed is None:
-        plan = replace(plan, seed=seed_of(options.out) if seed_of(options.out) is not None else plan.seed)
+        before = seed_of(options.out)
+        plan = plan if before is None else replace(plan, seed=before)
     try:
         number = len(files_in(options.batch))
     except DataError as error:
@@ -100,7 +101,7 @@ def batch(options: argparse.Namespace) -> int:
         rows = check_folder(options.batch, options.out, plan, processes=os.cpu_count() or 1, done=done)
     report = options.out.with_suffix(".html")
     atomic_write(report, page(rows, name=options.batch.resolve().name, language=plan.language))
-    whole = sum(row["right"] == "8" for row in rows)
+    whole = count_right(rows)
     if options.json:
         mistakes = [vars(one) for one in counts(rows)]
         print_json(

@@ -23,7 +23,7 @@ from convstep.grading.reading import LARGEST_NOTEBOOK, MEGABYTE
 from convstep.grading.running import Plan, check_file
 from convstep.grading.words import clean
 
-__all__ = ["COLUMNS", "Count", "Row", "check_folder", "counts", "files_in", "seed_of"]
+__all__ = ["COLUMNS", "Count", "Row", "check_folder", "count_right", "counts", "files_in", "seed_of"]
 
 SUFFIXES = (".py", ".ipynb")
 COLUMNS = (
@@ -195,6 +195,11 @@ def _write(table: Path, rows: Sequence[Row]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     atomic_write(table, "\ufeff" + text.getvalue())  # the mark tells spreadsheets that it is UTF-8
+
+
+def count_right(rows: Sequence[Row]) -> int:
+    """Return how many files have all eight functions right."""
+    return sum(row["right"] == str(len(EIGHT)) for row in rows)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from convstep.grading.diagnosis import Sight, right_sights, same_sight
-from convstep.grading.given import given_functions
+from convstep.grading.diagnosis import right_sights
+from convstep.grading.given import made_of
 from convstep.grading.grades import ProbeResult
 from convstep.grading.locating import first_wrong
 from convstep.grading.mistakes import source_of
-from convstep.grading.outcomes import Outcome, equal, same
+from convstep.grading.outcomes import Outcome, Sight, equal, same, same_sight
 from convstep.grading.probes import Probe
 from convstep.grading.published import passes
 from convstep.grading.ties import RULES
@@ -94,6 +92,4 @@ def _tie_rule(function: str, probe: Probe, mine: Sight) -> str:
 def _by_rule(function: str, probe: Probe, rule: str) -> Any:
     if function == "create_mask_from_window":
         return RULES[rule](probe.arguments[0])
-    space: dict[str, Any] = {"np": np, **given_functions(function), "create_mask_from_window": RULES[rule]}
-    exec(compile(source_of(function), "<ties>", "exec"), space)  # noqa: S102 - the package's own text
-    return space[function](*probe.arguments)
+    return made_of(function, source_of(function), create_mask_from_window=RULES[rule])(*probe.arguments)

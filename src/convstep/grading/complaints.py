@@ -1,13 +1,12 @@
 """Errors of Python and NumPy in words. One rule: what an error means is data, in `complaints.toml`, the first rule that fits."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from convstep.grading.texts import table_of
 from convstep.grading.words import LANGUAGES, clean, joined
 
 __all__ = ["Complaint", "explained_error", "explained_syntax", "title_of_error"]
@@ -29,7 +28,7 @@ class Complaint:
 
 @cache
 def _rules(kind: str) -> list[dict[str, Any]]:
-    rules: list[dict[str, Any]] = tomllib.loads(files("convstep.grading").joinpath("complaints.toml").read_text(encoding="utf-8"))[kind]
+    rules: list[dict[str, Any]] = table_of("complaints.toml")[kind]
     return rules
 
 

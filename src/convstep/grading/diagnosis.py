@@ -16,23 +16,15 @@ from convstep import steps
 from convstep.grading.caches import cache_fault
 from convstep.grading.mistakes import Mistake, catalogue, patched
 from convstep.grading.observing import observe
-from convstep.grading.outcomes import Outcome, alike, equal, outcome_of, same
+from convstep.grading.outcomes import Outcome, Sight, equal, outcome_of, same_sight
 from convstep.grading.pairing import Effects
 from convstep.grading.probes import Probe, probes
 from convstep.grading.published import EDITIONS, passes, published
 
-__all__ = ["Named", "Sight", "escapes", "look", "name_mistakes", "right_sights", "same_sight", "sight_of"]
+__all__ = ["Named", "escapes", "look", "name_mistakes", "right_sights", "sight_of"]
 
 
 PAIRS = 300  # the most pairs that are run
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What a function did on one probe, and what is wrong with its cache, if anything."""
-
-    outcome: Outcome
-    cache: Any = None
 
 
 @dataclass(frozen=True)
@@ -190,11 +182,6 @@ class _Search:
         if one.failure or other.failure or set(one.results) != set(other.results):
             return frozenset()
         return frozenset(name for name in one.results if not equal(one.results[name], other.results[name]))
-
-
-def same_sight(one: Sight, other: Sight, ignore: frozenset[str] = frozenset()) -> bool:
-    """Say whether two functions did the same on a probe."""
-    return same(one.outcome, other.outcome, ignore) and alike(one.cache, other.cache)
 
 
 def _fails_too(one: Sight, other: Sight, ignore: frozenset[str]) -> bool:

@@ -6,9 +6,12 @@ from typing import Any
 
 from convstep.grading.words import LANGUAGES, say
 
-__all__ = ["Diagnosis", "FileReport", "Grade", "ProbeResult"]
+__all__ = ["NOTHING_COMPARED", "Diagnosis", "FileReport", "Grade", "ProbeResult"]
 
 Words = Mapping[str, str]
+
+# what evidence says where nothing was compared
+NOTHING_COMPARED: Mapping[str, Any] = {"probe": None, "entry": None, "got": None, "expected": None, "window": None}
 
 
 @dataclass(frozen=True)

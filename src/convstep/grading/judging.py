@@ -9,15 +9,15 @@ import numpy as np
 from convstep.checks import told
 from convstep.grading.case import Asked, Case, case_of
 from convstep.grading.complaints import Complaint, explained_error
-from convstep.grading.diagnosis import Sight, escapes, name_mistakes
-from convstep.grading.grades import Diagnosis, Grade
+from convstep.grading.diagnosis import escapes, name_mistakes
+from convstep.grading.grades import NOTHING_COMPARED, Diagnosis, Grade
 from convstep.grading.locating import first_wrong, pattern_of, window_of
 from convstep.grading.mistakes import Mistake
-from convstep.grading.outcomes import Outcome, close
+from convstep.grading.outcomes import Failure, Outcome, Sight, close
 from convstep.grading.published import published
 from convstep.grading.words import LANGUAGES, both, clean, joined, probe_name, say
 
-__all__ = ["judge", "unfinished"]
+__all__ = ["judge", "told_error", "unfinished"]
 
 NOTHING = dict.fromkeys(LANGUAGES, "")
 
@@ -39,8 +39,15 @@ def judge(function: str, learner: Sequence[Sight], official: Sequence[Outcome], 
 def unfinished(base: Grade) -> Grade:
     """Return the grade of a function that is not written yet."""
     words = both("unfinished", function=base.function)
-    nothing = {"probe": None, "entry": None, "got": None, "expected": None, "window": None}
-    return replace(base, status="wrong", words=words, diagnosis=(Diagnosis("error.not_finished", "located", words, words, nothing),))
+    diagnosis = Diagnosis("error.not_finished", "located", words, words, NOTHING_COMPARED)
+    return replace(base, status="wrong", words=words, diagnosis=(diagnosis,))
+
+
+def told_error(line: str, failure: Failure, asked: Asked, language: str) -> str:
+    """Return a sentence about an error, with the place in the learner's file that it came from."""
+    if failure.line is None:
+        return line
+    return f"{line} {say('place.cell' if asked.notebook else 'place', language, line=failure.line, cell=failure.cell + 1)}"
 
 
 def _right(base: Grade, case: Case) -> Grade:
@@ -49,7 +56,7 @@ def _right(base: Grade, case: Case) -> Grade:
         counted = case.asked.edition == "v1" and case.passes_published("v2")
         sentences.append(both("right.other_number" if counted else "right.not_passed", edition=case.asked.edition))
     words = {language: joined((one[language] for one in sentences), language) for language in LANGUAGES}
-    return replace(base, score=1.0, words=words, remarks=(f"{case.function}.ties_{case.ties}",) if case.ties else ())
+    return replace(base, words=words, remarks=(f"{case.function}.ties_{case.ties}",) if case.ties else ())
 
 
 def _wrong(base: Grade, case: Case) -> Grade:
@@ -161,10 +168,7 @@ class _Telling:
             message=clean(failure.message) or failure.kind,
             **counts,
         )
-        if failure.line is None:
-            return line
-        key = "place.cell" if self.case.asked.notebook else "place"
-        return f"{line} {say(key, language, line=failure.line, cell=failure.cell + 1)}"
+        return told_error(line, failure, self.case.asked, language)
 
     def _proof(self, language: str) -> str:
         """Say how much of what is wrong the named mistakes explain: all of it, or they would not be named."""

@@ -13,7 +13,7 @@ from convstep.checks import Array
 from convstep.grading.observing import ARGUMENTS, RESULTS, unpack
 from convstep.grading.words import clean
 
-__all__ = ["Failure", "Outcome", "alike", "close", "equal", "outcome_of", "same"]
+__all__ = ["Failure", "Outcome", "Sight", "alike", "close", "equal", "outcome_of", "same", "same_sight"]
 
 SHORT, LONG = 80, 400  # characters of a learner's names and messages
 FAR = 10**6  # no line and no cell has such a number
@@ -56,6 +56,14 @@ class Outcome:
     what: str = ""  # what was returned then
     cache: Any = None
     changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a function did on one probe, and what is wrong with its cache, if anything."""
+
+    outcome: Outcome
+    cache: Any = None
 
 
 def outcome_of(function: str, told: Mapping[str, Any]) -> Outcome:
@@ -126,3 +134,8 @@ def alike(one: Any, other: Any) -> bool:
     if isinstance(one, tuple | list):
         return isinstance(other, tuple | list) and len(one) == len(other) and all(map(alike, one, other))
     return bool(one == other)
+
+
+def same_sight(one: Sight, other: Sight, ignore: frozenset[str] = frozenset()) -> bool:
+    """Say whether two functions did the same on a probe."""
+    return same(one.outcome, other.outcome, ignore) and alike(one.cache, other.cache)

@@ -5,13 +5,13 @@ One rule: the same rows give the same bytes; nothing is loaded from anywhere, an
 
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from string import Template
 
-from convstep.grading.batch import Count, Row, counts
+from convstep.grading.batch import Count, Row, count_right, counts
 from convstep.grading.complaints import title_of_error
 from convstep.grading.mistakes import catalogue
 from convstep.grading.observing import EIGHT
+from convstep.grading.texts import text_of
 from convstep.grading.words import say
 
 __all__ = ["page", "summary", "title"]
@@ -22,8 +22,7 @@ MOST = 25  # mistakes in the chart
 
 def summary(rows: Sequence[Row], found: Sequence[Count], language: str) -> str:
     """Return in a sentence or two how a class did."""
-    whole = sum(row["right"] == str(len(EIGHT)) for row in rows)
-    sentence = say("page.summary", language, right=whole, all=len(rows))
+    sentence = say("page.summary", language, right=count_right(rows), all=len(rows))
     if not found:
         return sentence
     first = found[0]
@@ -48,7 +47,7 @@ def page(rows: Sequence[Row], *, name: str, language: str) -> str:
     language : "en" or "zh"
     """
     found = counts(rows)
-    text = files("convstep.grading").joinpath("page.html").read_text(encoding="utf-8")
+    text = text_of("page.html")
     words = {key: escape(say(f"page.{key}", language)) for key in ("mistakes", "functions", "files", "file", "score", "none")}
     seeds, editions = ("; ".join(sorted({row[key] for row in rows})) for key in ("seed", "edition"))
     return Template(text).substitute(

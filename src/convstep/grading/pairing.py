@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convstep.checks import Array
-from convstep.grading.outcomes import Outcome, alike, equal
+from convstep.grading.outcomes import Outcome, Sight, alike, equal
 
 __all__ = ["Effects"]
 
@@ -30,7 +30,7 @@ class Effects:
     numbers: Array
 
     @classmethod
-    def of(cls, singles: Sequence[Sequence[Any]], learner: Sequence[Any], right: Sequence[Any]) -> "Effects":
+    def of(cls, singles: Sequence[Sequence[Sight]], learner: Sequence[Sight], right: Sequence[Sight]) -> "Effects":
         """Compare sights: `singles` has those of each mistaken function on every probe."""
         changes = np.array([_differ(sights, right) for sights in singles])
         misses = np.array([_differ(sights, learner) for sights in singles])
@@ -67,12 +67,12 @@ def _counts(left: Array, right: Array) -> Array:
     return counted
 
 
-def _differ(sights: Sequence[Any], others: Sequence[Any]) -> Array:
+def _differ(sights: Sequence[Sight], others: Sequence[Sight]) -> Array:
     """Return for each probe and each part of its results whether two functions differ there."""
     return np.array([_parts(one, other) for one, other in zip(sights, others, strict=True)]).ravel()
 
 
-def _parts(one: Any, other: Any) -> list[bool]:
+def _parts(one: Sight, other: Sight) -> list[bool]:
     """Compare up to three results, the cache, and the changed arguments; one that failed differs in all of them, or in none."""
     mine, theirs = one.outcome, other.outcome
     if mine.failure or theirs.failure:

@@ -4,7 +4,7 @@ One rule: shapes are fixed and numbers are drawn, so two runs look at the same t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class Probe:
     arguments: tuple[Any, ...]
     ties: bool = False
     seed: int = 0
-    again: bool = field(default=False)  # the call before, once more, with another state of the random numbers
+    again: bool = False  # the call before, once more, with another state of the random numbers
 
     def __str__(self) -> str:
         return f"{self.name}: {told(self.arguments)}"

@@ -13,6 +13,7 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.grading import solution
+from convstep.grading.observing import RESULTS
 from convstep.grading.outcomes import Outcome
 
 __all__ = ["EDITIONS", "Published", "edition_of", "passes", "published", "right_answers"]
@@ -67,6 +68,7 @@ def _printed(number: str, mark: str, least: int) -> bool:
     return digits >= least and len(mark) >= len(number) and f"{float(mark):.{decimals}f}" == number
 
 
+@cache
 def published(function: str) -> tuple[Published, ...]:
     """Return the calls that the editions make of a function."""
     return _CASES[function]()
@@ -99,19 +101,9 @@ def _results(function: str, case: Published) -> dict[str, Any]:
     if case.bias_times != 1:
         arguments[2] = arguments[2] * case.bias_times
     returned = getattr(solution, function)(*arguments)
-    names = {"conv_forward": ("Z", "cache"), "pool_forward": ("A", "cache"), "conv_backward": ("dA_prev", "dW", "db")}.get(function)
-    if names:
-        return dict(zip(names, returned, strict=True))
-    return {_ONLY[function]: returned, "cache": None}
-
-
-_ONLY = {
-    "zero_pad": "X_pad",
-    "conv_single_step": "Z",
-    "create_mask_from_window": "mask",
-    "distribute_value": "a",
-    "pool_backward": "dA_prev",
-}
+    names = RESULTS[function]
+    parts = returned if function.endswith("forward") or len(names) > 1 else (returned,)
+    return dict(zip([*names, "cache"], parts, strict=False))
 
 
 def _normal(seed: int, *shapes: tuple[int, ...]) -> list[Array]:
@@ -242,12 +234,12 @@ def _pool_backward() -> tuple[Published, ...]:
 
 
 _CASES: dict[str, Callable[[], tuple[Published, ...]]] = {
-    "zero_pad": cache(_zero_pad),
-    "conv_single_step": cache(_conv_single_step),
-    "conv_forward": cache(_conv_forward),
-    "pool_forward": cache(_pool_forward),
-    "conv_backward": cache(_conv_backward),
-    "create_mask_from_window": cache(_create_mask_from_window),
-    "distribute_value": cache(_distribute_value),
-    "pool_backward": cache(_pool_backward),
+    "zero_pad": _zero_pad,
+    "conv_single_step": _conv_single_step,
+    "conv_forward": _conv_forward,
+    "pool_forward": _pool_forward,
+    "conv_backward": _conv_backward,
+    "create_mask_from_window": _create_mask_from_window,
+    "distribute_value": _distribute_value,
+    "pool_backward": _pool_backward,
 }

@@ -10,22 +10,22 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from convstep.grading.case import Asked
-from convstep.grading.complaints import Complaint, explained_error, explained_syntax
+from convstep.grading.complaints import explained_error, explained_syntax
 from convstep.grading.diagnosis import right_sights, sight_of
 from convstep.grading.given import given_source
-from convstep.grading.grades import Diagnosis, FileReport, Grade
-from convstep.grading.judging import judge, unfinished
+from convstep.grading.grades import NOTHING_COMPARED, Diagnosis, FileReport, Grade
+from convstep.grading.judging import judge, told_error, unfinished
 from convstep.grading.observing import EIGHT, pack
-from convstep.grading.outcomes import FAR, outcome_of
+from convstep.grading.outcomes import Failure, outcome_of
 from convstep.grading.probes import Probe
 from convstep.grading.published import edition_of, published
 from convstep.grading.reading import Submission, UnreadableError, read_submission
 from convstep.grading.sandbox import Ended, Limits, promises, run
+from convstep.grading.texts import text_of
 from convstep.grading.words import LANGUAGES, both, clean, spoken_language
 
 __all__ = ["Plan", "check_file", "new_seed"]
@@ -119,7 +119,7 @@ def _judged(base: Grade, ended: Ended, calls: Sequence[Probe], way: tuple[str, P
 @cache
 def _program() -> str:
     """Return the text that runs in the learner's process: three modules as one, without their imports of each other."""
-    texts = [files("convstep.grading").joinpath(f"{name}.py").read_text(encoding="utf-8") for name in ("observing", "finding", "harness")]
+    texts = [text_of(f"{name}.py") for name in ("observing", "finding", "harness")]
     lines = [line for text in texts for line in text.splitlines() if not line.startswith("from convstep.")]
     return "\n".join([*lines, "main(receive(), send)"])
 
@@ -143,38 +143,18 @@ def _unloaded(base: Grade, problem: Mapping[str, Any], definition: str, asked: A
         return unfinished(base)
     if kind == "not a function":
         return replace(base, words=both("not_a_function", definition=clean(definition, 80), what=clean(str(problem.get("what")), 80)))
-    line, cell = problem.get("line"), str(problem.get("cell", "")).removeprefix("<learner ").removesuffix(">")
-    number = int(cell) + 1 if cell.isdecimal() and len(cell) < len(str(FAR)) else 1
+    failure = Failure.of({**problem, "kind": problem.get("error")})
+    got = clean(f"{failure.kind}: {failure.message}")
+    complaint = explained_error(failure.kind, failure.message)
     if kind == "syntax":
-        complaint: Complaint | None = explained_syntax(str(problem.get("error")), str(problem.get("message")), str(problem.get("text")))
-        got = f"{problem.get('error')}: {problem.get('message')}"
-    else:
-        got = f"{problem.get('error')}: {problem.get('message')}"
-        complaint = explained_error(str(problem.get("error")), str(problem.get("message")))
-    evidence = {
-        "probe": None,
-        "entry": None,
-        "got": clean(got),
-        "expected": None,
-        "window": None,
-        "line": line if type(line) is int and 0 < line < FAR else None,
-        "cell": number if asked.notebook else None,
-        "code": clean(str(problem.get("text", "")), 120) or None,
-    }
+        complaint = explained_syntax(failure.kind, failure.message, str(problem.get("text")))
     advice = {language: complaint.advice(language, max(asked.hint, 2)) if complaint is not None else "" for language in LANGUAGES}
-    words = {
-        language: "\n".join(filter(None, [f"{clean(got)} {_place(evidence, asked, language)}".strip(), advice[language]]))
-        for language in LANGUAGES
-    }
+    words = {language: "\n".join(filter(None, [told_error(got, failure, asked, language), advice[language]])) for language in LANGUAGES}
     if complaint is None:
         return replace(base, words=words)
+    place = {"line": failure.line, "cell": failure.cell + 1 if asked.notebook else None}
+    evidence = {**NOTHING_COMPARED, "got": got, **place, "code": clean(str(problem.get("text", "")), 120) or None}
     return replace(base, words=words, diagnosis=(Diagnosis(complaint.id, "exact", complaint.title, advice, evidence),))
-
-
-def _place(evidence: Mapping[str, Any], asked: Asked, language: str) -> str:
-    if evidence["line"] is None:
-        return ""
-    return both("place.cell" if asked.notebook else "place", line=evidence["line"], cell=evidence["cell"])[language]
 
 
 def _stopped(base: Grade, ended: Ended, limits: Limits) -> Grade:

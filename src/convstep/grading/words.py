@@ -2,11 +2,11 @@
 
 import locale
 import os
-import tomllib
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from convstep.grading.texts import table_of
 
 __all__ = ["LANGUAGES", "both", "clean", "joined", "probe_name", "say", "spoken_language"]
 
@@ -16,7 +16,7 @@ LINE = 200  # characters of a learner's text that are repeated
 
 @cache
 def _sentences() -> Any:
-    return tomllib.loads(files("convstep.grading").joinpath("words.toml").read_text(encoding="utf-8"))
+    return table_of("words.toml")
 
 
 def say(key: str, language: str, **values: Any) -> str:

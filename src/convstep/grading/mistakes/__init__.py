@@ -5,19 +5,15 @@ One rule: what a mistake does is found by running it, never told. One file of th
 
 import ast
 import inspect
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from convstep.grading import solution
-from convstep.grading.given import given_functions
-from convstep.grading.observing import quiet
+from convstep.grading.given import made_of
+from convstep.grading.texts import table_of
 from convstep.grading.words import LANGUAGES, joined
 
 __all__ = ["Mistake", "PatchError", "catalogue", "patched", "source_of"]
@@ -56,8 +52,7 @@ class Mistake:
 @cache
 def catalogue(function: str) -> tuple[Mistake, ...]:
     """Return the known mistakes of a function, the most frequent first."""
-    text = files("convstep.grading.mistakes").joinpath(f"{function}.toml").read_text(encoding="utf-8")
-    made = [_mistake(function, name, entry) for name, entry in tomllib.loads(text).items()]
+    made = [_mistake(function, name, entry) for name, entry in table_of(f"mistakes/{function}.toml").items()]
     return tuple(sorted(made, key=lambda mistake: -mistake.seen))
 
 
@@ -82,7 +77,7 @@ def patched(*mistakes: Mistake) -> list[Callable[..., Any]]:
     made = []
     for patches in product(*(mistake.patches for mistake in mistakes)):
         try:
-            made.append(_compiled(mistakes[0].function, _apply(source_of(mistakes[0].function), *patches)))
+            made.append(made_of(mistakes[0].function, _apply(source_of(mistakes[0].function), *patches)))
         except (PatchError, SyntaxError):  # two patches may cut each other's lines
             continue
     return made
@@ -95,12 +90,3 @@ def _apply(text: str, *patches: Patch) -> str:
                 raise PatchError(f"{text.count(old)} times in the solution: {old!r}")
             text = text.replace(old, new)
     return text
-
-
-@cache
-def _compiled(function: str, text: str) -> Callable[..., Any]:
-    space: dict[str, Any] = {**given_functions(function), "np": np}
-    with quiet():  # some mistakes are worth a warning
-        exec(compile(text, "<learner 0>", "exec"), space)  # noqa: S102 - the package's own text
-    made: Callable[..., Any] = space[function]
-    return made
