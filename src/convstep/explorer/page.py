@@ -1,0 +1,139 @@
+"""The explorer as one self-contained HTML file, which the browser opens from anywhere.
+
+One rule: the page names nothing outside itself, and its own policy forbids it to ask for anything.
+"""
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from convstep.explorer.joining import DEFAULT, join
+
+__all__ = ["LANGUAGES", "LARGEST_NETWORK", "Network", "joined_script", "page_data", "page_html", "shipped_network", "style"]
+
+LANGUAGES = {"en": "en", "zh": "zh-CN"}  # what `lang` says of each
+LARGEST_NETWORK = 64 * 2**20  # bytes of a .convstep file; a third more in the page
+ENTRY = "app.js"
+POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data: blob:; base-uri 'none'; form-action 'none'"  # of the page
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network for the page, which reads the file itself."""
+
+    name: str
+    archive: bytes  # a .convstep file
+    run: Mapping[str, Any] | None = None  # what run.json says of its training
+
+
+def page_html(
+    state: Mapping[str, Any] | None = None,
+    network: Network | None = None,
+    *,
+    language: str | None = None,
+    theme: str | None = None,
+    place: str = "page",
+) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    state : mapping, optional
+        What it shows first; without it, what the page thinks a good start.
+    network : Network, optional
+        Instead of the small one that ships.
+    language : "en" or "zh", optional
+        Without it, the visitor's.
+    theme : "light" or "dark", optional
+        Without it, the visitor's.
+    place : "page", "served" or "widget"
+        Where it is shown.
+    """
+    script, look = _page_script(), style()
+    data = {"state": state, **page_data(network), "language": language, "theme": theme, "place": place}
+    return Template(_asset("page.html")).substitute(
+        language=LANGUAGES[language or "en"],
+        policy=POLICY.format(script=_sha256(script), style=_sha256(look)),
+        title=page_data()["words"].get("title", {}).get(language or "en", "ConvStep"),
+        style=look,
+        data=embedded(data),
+        script=script,
+    )
+
+
+def page_data(network: Network | None = None) -> dict[str, Any]:
+    """Return what the page is made of besides its state: words, digits, a network and the mistakes, as plain data."""
+    shown = network or shipped_network()
+    mistakes = _read("mistakes.json")
+    return {
+        "words": json.loads(_asset("words.json")),
+        "digits": json.loads(_read("digits.json") or b"[]"),
+        "network": shown and {"name": shown.name, "run": shown.run, "archive": base64.b64encode(shown.archive).decode()},
+        "mistakes": mistakes and _packed(mistakes),
+    }
+
+
+@cache
+def shipped_network() -> Network | None:
+    """Return the small trained network that ships."""
+    archive, run = _read("network/digits.convstep"), _read("network/run.json")
+    return Network("digits", archive, json.loads(run or b"null")) if archive else None
+
+
+@cache
+def joined_script() -> str:
+    """Return all modules as one, whose default export is the widget's: an object with a function `render`."""
+    folder = files("convstep.explorer").joinpath("assets")
+    return join({item.name: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.name.endswith(".js")}, ENTRY)
+
+
+@cache
+def style() -> str:
+    """Return the style sheet."""
+    return _asset("style.css").strip()
+
+
+def embedded(data: Any) -> str:
+    """Return plain data as JSON that can stand in a script element: nothing in it can end the element or begin a comment."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return (
+        text.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
+
+
+@cache
+def _page_script() -> str:
+    """Return the modules as a script that opens the page."""
+    return f"{DEFAULT.sub('const explorerApp =', joined_script())}openPage(explorerApp);"
+
+
+def _packed(content: bytes) -> str:
+    """Return bytes deflated, without a header, as base64."""
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return base64.b64encode(squeezer.compress(content) + squeezer.flush()).decode()
+
+
+def _sha256(text: str) -> str:
+    """Return what a policy calls a script or a style by."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _asset(name: str) -> str:
+    return (_read(f"assets/{name}") or b"").decode()
+
+
+def _read(name: str) -> bytes | None:
+    """Return a file of this room, and nothing if it is not there."""
+    path = files("convstep.explorer").joinpath(name)
+    return path.read_bytes() if path.is_file() else None
