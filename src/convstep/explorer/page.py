@@ -21,7 +21,7 @@ __all__ = ["LANGUAGES", "LARGEST_NETWORK", "Network", "joined_script", "page_dat
 LANGUAGES = {"en": "en", "zh": "zh-CN"}  # what `lang` says of each
 LARGEST_NETWORK = 64 * 2**20  # bytes of a .convstep file; a third more in the page
 ENTRY = "app.js"
-POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data: blob:; base-uri 'none'; form-action 'none'"  # of the page
+POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data: blob:; base-uri 'none'; form-action 'none'"
 
 
 @dataclass(frozen=True)
