@@ -194,7 +194,7 @@ export function poolForward(x, options) {
   const [rows, columns] = poolAxes(x, options);
   const a = makeTensor([rows.out, columns.out, x.shape[2]]);
   eachPoolWindow(x, rows, columns, (cell, window) => {
-    a.data[cell] = options.mode === "max" ? largestOf(window) : addUp(window) / window.length;
+    a.data[cell] = options.mode === "max" ? window[placeOfLargest(window)] : addUp(window) / window.length;
   });
   return { a, rows, columns };
 }
@@ -224,7 +224,8 @@ export function poolBackward(da, x, options) {
  * Mark the largest value of a window.
  * @param {Tensor} window of any shape, with at least one cell
  * @param {"course"|"first"} [rule] every cell that is equal to the largest value, or the first of them in reading order
- * @returns {Tensor} 1 where the mark is, 0 elsewhere; where a cell is NaN nothing is equal to the largest: all 0
+ * @returns {Tensor} 1 where the mark is, 0 elsewhere. A NaN is the largest value and equal to nothing: "course" marks no cell then,
+ *   "first" the first NaN, as most frameworks do
  */
 export function poolMask(window, rule = "course") {
   return makeTensor(window.shape, marksOf(window.data, rule));
@@ -251,7 +252,7 @@ export function poolStep(x, options, [h, v, c]) {
     window,
     mask: isMax ? poolMask(window, options.rule) : null,
     sum,
-    value: isMax ? largestOf(cells) : sum / cells.length,
+    value: isMax ? cells[placeOfLargest(cells)] : sum / cells.length,
     rows: cellsUnder(rows, h),
     columns: cellsUnder(columns, v),
   };
@@ -267,20 +268,19 @@ function poolShares(window, received, { mode, rule }) {
 }
 
 function marksOf(window, rule) {
-  const largest = largestOf(window);
-  const marks = Array.from(window, (value) => (value === largest ? 1 : 0));
-  return rule === "first" ? marks.map((mark, i) => (mark && i === marks.indexOf(1) ? 1 : 0)) : marks;
+  const place = placeOfLargest(window);
+  return Array.from(window, (value, i) => ((rule === "first" ? i === place : value === window[place]) ? 1 : 0));
 }
 
-/** The largest value, the first of equal ones (0 and -0 are); a NaN counts as the largest. */
-function largestOf(values) {
-  let largest = values[0];
-  for (let i = 1; i < values.length && !Number.isNaN(largest); i += 1) {
-    if (values[i] > largest || Number.isNaN(values[i])) {
-      largest = values[i];
+/** Where the largest value is: the first of equal ones (0 and -0 are); a NaN counts as the largest. */
+function placeOfLargest(values) {
+  let place = 0;
+  for (let i = 1; i < values.length && !Number.isNaN(values[place]); i += 1) {
+    if (values[i] > values[place] || Number.isNaN(values[i])) {
+      place = i;
     }
   }
-  return largest;
+  return place;
 }
 
 /** The values added up one after another, beginning with the first. */
