@@ -225,7 +225,7 @@ export function poolBackward(da, x, options) {
  * @param {Tensor} window of any shape, with at least one cell
  * @param {"course"|"first"} [rule] every cell that is equal to the largest value, or the first of them in reading order
  * @returns {Tensor} 1 where the mark is, 0 elsewhere. A NaN is the largest value and equal to nothing: "course" marks no cell then,
- *   "first" the first NaN, as most frameworks do
+ *   "first" the first NaN, as convstep.ops does
  */
 export function poolMask(window, rule = "course") {
   return makeTensor(window.shape, marksOf(window.data, rule));
