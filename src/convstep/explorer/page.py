@@ -73,7 +73,7 @@ def page_data(network: Network | None = None) -> dict[str, Any]:
     shown = network or shipped_network()
     mistakes = _read("mistakes.json")
     return {
-        "words": json.loads(_asset("words.json")),
+        "words": {key: texts for text in _assets("words", ".json") for key, texts in json.loads(text).items()},
         "digits": json.loads(_read("digits.json") or b"[]"),
         "network": shown and {"name": shown.name, "run": shown.run, "archive": base64.b64encode(shown.archive).decode()},
         "mistakes": mistakes and _packed(mistakes),
@@ -97,7 +97,7 @@ def joined_script() -> str:
 @cache
 def style() -> str:
     """Return the style sheet."""
-    return _asset("style.css").strip()
+    return "\n".join(text.strip() for text in _assets("style", ".css"))
 
 
 def embedded(data: Any) -> str:
@@ -131,6 +131,12 @@ def _sha256(text: str) -> str:
 
 def _asset(name: str) -> str:
     return (_read(f"assets/{name}") or b"").decode()
+
+
+def _assets(start: str, end: str) -> list[str]:
+    """Return the texts of assets whose names begin and end so, in the order of the names: each view may bring its own."""
+    folder = files("convstep.explorer").joinpath("assets")
+    return [_asset(name) for name in sorted(item.name for item in folder.iterdir()) if name.startswith(start) and name.endswith(end)]
 
 
 def _read(name: str) -> bytes | None:
