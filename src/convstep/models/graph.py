@@ -81,7 +81,12 @@ class Graph:
         return [read(call_key(symbol), symbol) for symbol in self.outputs], caches
 
     def backward(
-        self, gradients: Sequence[Array | None], caches: list[Any], *, to_inputs: bool
+        self,
+        gradients: Sequence[Array | None],
+        caches: list[Any],
+        *,
+        to_inputs: bool,
+        watch: Callable[[Symbol, Any], Any] = lambda node, dy: None,  # noqa: ARG005
     ) -> tuple[list[Array | None], dict[int, dict[str, Array]]]:
         """Return the gradient of each input and, by the id of each layer, those of its parameters; shared layers add up.
 
@@ -93,6 +98,8 @@ class Graph:
             What `forward` returned. It is used up.
         to_inputs : bool
             Whether the gradients of the inputs are wanted. If not, layers that only lead there are left out.
+        watch : callable
+            Called with each node and the gradient of its output.
         """
         flowing: dict[int, Any] = {}
         for symbol, gradient in zip(self.outputs, gradients, strict=True):
@@ -103,6 +110,7 @@ class Graph:
             cache, dy = caches.pop(), flowing.pop(key, None)
             if dy is None or (wanted is not None and key not in wanted):
                 continue
+            watch(node, dy)
             if wanted is None or any(source in wanted for source, _ in inputs):
                 dx, found = node.layer.backward(dy, cache)
                 for symbol, gradient in zip(node.inputs, _listed(dx), strict=True):

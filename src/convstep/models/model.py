@@ -16,13 +16,13 @@ from convstep.layers.base import Gradients, Shape
 from convstep.models import saving
 from convstep.models.architecture import KINDS, Builder, graph_config
 from convstep.models.graph import Graph, Part
+from convstep.models.insight import Insight
 from convstep.models.naming import number_layers
 from convstep.models.structure import Structure
 from convstep.models.summary import print_summary
-from convstep.models.trainer import Trainer
 
 
-class Model(Trainer):
+class Model(Insight):
     """A graph of layers with any number of inputs and outputs. It can be called like a layer, in other models too.
 
     Parameters
