@@ -1,4 +1,4 @@
-"""Build what the explorer's page carries besides its code: the grader's mistakes with right and wrong numbers.
+"""Build what the explorer's page carries besides its code: digits, a trained network, the grader's mistakes with right and wrong numbers.
 
     python -m scripts.build_explorer              # all parts, into src/convstep/explorer
     python -m scripts.build_explorer mistakes     # one of them
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.explorer_mistakes import all_mistakes
+from scripts.explorer_network import same, sample_digits, trained
 
 from convstep.files import atomic_write
 
@@ -26,7 +27,17 @@ def mistakes() -> dict[str, bytes]:
     return {"mistakes.json": lined(all_mistakes()).encode()}
 
 
-PARTS: dict[str, Callable[[], dict[str, bytes]]] = {"mistakes": mistakes}
+def network() -> dict[str, bytes]:
+    """Train the network, and make its folder."""
+    return trained()
+
+
+def digits() -> dict[str, bytes]:
+    """Make digits.json, a line for each digit."""
+    return {"digits.json": sample_digits()}
+
+
+PARTS: dict[str, Callable[[], dict[str, bytes]]] = {"mistakes": mistakes, "network": network, "digits": digits}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if not args.check:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 atomic_write(path, content)
-            elif not path.is_file() or path.read_bytes() != content:
+            elif not path.is_file() or not same(name, path.read_bytes(), content):
                 stale.append(name)
     if stale:
         print(f"build_explorer: {', '.join(stale)} would be written otherwise\n  given {args.folder}", file=sys.stderr)

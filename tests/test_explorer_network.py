@@ -16,7 +16,8 @@ RUN = json.loads((SHIPPED / "network" / "run.json").read_text(encoding="utf-8"))
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return load_model(SHIPPED / "network" / "digits.convstep")
+    loaded: Model = load_model(SHIPPED / "network" / "digits.convstep")
+    return loaded
 
 
 def test_the_shipped_network_scores_what_its_run_says(model: Model) -> None:
