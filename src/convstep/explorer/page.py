@@ -16,7 +16,7 @@ from typing import Any
 
 from convstep.explorer.joining import DEFAULT, join
 
-__all__ = ["LANGUAGES", "LARGEST_NETWORK", "Network", "joined_script", "page_data", "page_html", "shipped_network", "style"]
+__all__ = ["LANGUAGES", "LARGEST_NETWORK", "Network", "joined_script", "packed", "page_data", "page_html", "shipped_network", "style"]
 
 LANGUAGES = {"en": "en", "zh": "zh-CN"}  # what `lang` says of each
 LARGEST_NETWORK = 64 * 2**20  # bytes of a .convstep file; a third more in the page
@@ -76,7 +76,7 @@ def page_data(network: Network | None = None) -> dict[str, Any]:
         "words": {key: texts for text in _assets("words", ".json") for key, texts in json.loads(text).items()},
         "digits": json.loads(_read("digits.json") or b"[]"),
         "network": shown and {"name": shown.name, "run": shown.run, "archive": base64.b64encode(shown.archive).decode()},
-        "mistakes": mistakes and _packed(mistakes),
+        "mistakes": mistakes and packed(mistakes),
     }
 
 
@@ -112,16 +112,16 @@ def embedded(data: Any) -> str:
     )
 
 
+def packed(content: bytes) -> str:
+    """Return bytes deflated, without a header, as base64."""
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return base64.b64encode(squeezer.compress(content) + squeezer.flush()).decode()
+
+
 @cache
 def _page_script() -> str:
     """Return the modules as a script that opens the page."""
     return f"{DEFAULT.sub('const explorerApp =', joined_script())}openPage(explorerApp);"
-
-
-def _packed(content: bytes) -> str:
-    """Return bytes deflated, without a header, as base64."""
-    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return base64.b64encode(squeezer.compress(content) + squeezer.flush()).decode()
 
 
 def _sha256(text: str) -> str:
