@@ -8,8 +8,10 @@ import json
 import math
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -67,16 +69,33 @@ def node() -> str:
     return found
 
 
-def run(code: str, given: Any = None, *, folder: Path = ASSETS) -> Any:
+def run(code: str, given: Any = None, *, files: Mapping[str, str] | None = None) -> Any:
     """What JavaScript returns: `code` is the body of an async function that sees `given` and `load("name.js")`.
 
-    Arrays of numbers become {shape, data: Float64Array} and back, bytes become Uint8Array.
+    Arrays of numbers become {shape, data: Float64Array} and back, bytes become Uint8Array. `files` are more modules, or other texts of
+    those that there are.
     """
-    text = json.dumps({"folder": folder.as_uri() + "/", "given": _packed(given)}, allow_nan=False)
-    command = [node(), "--input-type=module", "--eval", PROGRAM.replace("CODE", code)]
-    done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=SECONDS, check=False)
+    with TemporaryDirectory() as folder:
+        modules = {path.name: text(path.name) for path in ASSETS.glob("*.js")}
+        for name, content in {**modules, "package.json": '{"type": "module"}', **(files or {})}.items():
+            (Path(folder) / name).write_text(content, encoding="utf-8")
+        asked = json.dumps({"folder": Path(folder).as_uri() + "/", "given": _packed(given)}, allow_nan=False)
+        command = [node(), "--input-type=module", "--eval", PROGRAM.replace("CODE", code)]
+        done = subprocess.run(command, input=asked.encode(), capture_output=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout, object_hook=_unpacked, parse_int=_number)
+
+
+def text(name: str) -> str:
+    """The text of a module."""
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def planted(name: str, right: str, wrong: str) -> str:
+    """The text of a module with a bug in it: `right`, which stands there once, is `wrong`."""
+    whole = text(name)
+    assert whole.count(right) == 1, f"{name} holds {whole.count(right)} times {right!r}"
+    return whole.replace(right, wrong)
 
 
 def _packed(value: Any) -> Any:
