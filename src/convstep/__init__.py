@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from convstep.engines import set_threads, use_engine
     from convstep.errors import ArgumentTypeError, ConvStepError, DataError, OutOfMemoryError, ShapeError
+    from convstep.explorer import explore
     from convstep.grading import check
     from convstep.layers import Input, Layer
     from convstep.models import Model, Predictor, Sequential, load_model
@@ -67,6 +68,7 @@ __all__ = [
     "data",
     "datasets",
     "distribute_value",
+    "explore",
     "fast",
     "initializers",
     "layers",
@@ -92,6 +94,7 @@ __all__ = [
 _HOMES = {
     "engines": ("set_threads", "use_engine"),
     "errors": ("ArgumentTypeError", "ConvStepError", "DataError", "OutOfMemoryError", "ShapeError"),
+    "explorer": ("explore",),
     "grading": ("check",),
     "layers": ("Input", "Layer"),
     "models": ("Model", "Predictor", "Sequential", "load_model"),

@@ -15,6 +15,7 @@ from convstep.layers import InputLayer, Layer, Parameter, Symbol
 from convstep.layers.base import Gradients, Shape
 from convstep.models import saving
 from convstep.models.architecture import KINDS, Builder, graph_config
+from convstep.models.exploring import explore_model
 from convstep.models.graph import Graph, Part
 from convstep.models.insight import Insight
 from convstep.models.naming import number_layers
@@ -225,6 +226,12 @@ class Model(Insight):
     def load_weights(self, path: Any) -> None:
         """Read weights that `save_weights` or `save` wrote; all of them fit, or none is changed."""
         saving.load_weights(self, path)
+
+    # --- pictures ---
+
+    def explore(self, image: Any = None, *, language: str | None = None, theme: str | None = None) -> Any:
+        """Show the model in the explorer, layer by layer: on this image (H, W, C), or on what the visitor draws. See `convstep.explore`."""
+        return explore_model(self, image, language=language, theme=theme)
 
     # --- for the trainer ---
 
