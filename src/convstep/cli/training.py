@@ -199,7 +199,7 @@ def summary(options: argparse.Namespace) -> None:
     if options.model in NETWORKS:
         NETWORKS[options.model]().summary()
         return
-    path = _found(options.model, options.runs_dir)
+    path = find_run(options.model, options.runs_dir)
     if path is None:
         raise UsageError(f"argument MODEL: there is no network, no run and no file {options.model}; the networks are {', '.join(NETWORKS)}")
     load_model(path).summary()
@@ -228,13 +228,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_folder(argument: str, run: str, runs: Path) -> Path:
-    path = _found(run, runs)
+    path = find_run(run, runs)
     if path is None:
         raise UsageError(f"argument {argument}: there is no run {run}, here or in {runs}")
     return path
 
 
-def _found(name: str, runs: Path) -> Path | None:
+def find_run(name: str, runs: Path) -> Path | None:
     """Return the path that is meant: itself, or a run's name."""
     return next((path for path in (Path(name), runs / name) if path.exists()), None)
 

@@ -16,7 +16,18 @@ from typing import Any
 
 from convstep.explorer.joining import DEFAULT, join
 
-__all__ = ["LANGUAGES", "LARGEST_NETWORK", "Network", "joined_script", "packed", "page_data", "page_html", "shipped_network", "style"]
+__all__ = [
+    "LANGUAGES",
+    "LARGEST_NETWORK",
+    "Network",
+    "joined_script",
+    "packed",
+    "page_data",
+    "page_html",
+    "page_policy",
+    "shipped_network",
+    "style",
+]
 
 LANGUAGES = {"en": "en", "zh": "zh-CN"}  # what `lang` says of each
 LARGEST_NETWORK = 64 * 2**20  # bytes of a .convstep file; a third more in the page
@@ -56,16 +67,21 @@ def page_html(
     place : "page", "served" or "widget"
         Where it is shown.
     """
-    script, look = _page_script(), style()
     data = {"state": state, **page_data(network), "language": language, "theme": theme, "place": place}
     return Template(_asset("page.html")).substitute(
         language=LANGUAGES[language or "en"],
-        policy=POLICY.format(script=_sha256(script), style=_sha256(look)),
+        policy=page_policy(),
         title=page_data()["words"].get("title", {}).get(language or "en", "ConvStep"),
-        style=look,
+        style=style(),
         data=embedded(data),
-        script=script,
+        script=_page_script(),
     )
+
+
+@cache
+def page_policy() -> str:
+    """Return the Content-Security-Policy of the page: its one script, its one style sheet, pictures of its own, and nothing else."""
+    return POLICY.format(script=_sha256(_page_script()), style=_sha256(style()))
 
 
 def page_data(network: Network | None = None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from convstep.runs.folder import Journal, Verdict
 from convstep.runs.networks import NETWORKS
 from convstep.runs.photograph import read_digit
-from convstep.runs.predicting import Prediction, Unread, evaluate, predict, predict_each
+from convstep.runs.predicting import Prediction, Unread, evaluate, predict, predict_each, prepared
 from convstep.runs.settings import SettingError, Settings
 from convstep.runs.training import Interrupted, Outcome, resume, train
 
@@ -20,6 +20,7 @@ __all__ = [
     "evaluate",
     "predict",
     "predict_each",
+    "prepared",
     "read_digit",
     "resume",
     "train",

@@ -17,7 +17,7 @@ from convstep.runs.photograph import read_digit
 from convstep.runs.sets import scaled
 from convstep.runs.training import judge
 
-__all__ = ["Prediction", "Unread", "evaluate", "predict", "predict_each"]
+__all__ = ["Prediction", "Unread", "evaluate", "predict", "predict_each", "prepared"]
 
 PHOTOGRAPHED = ("digits", "mnist")  # sets whose images were made as `photograph` makes them
 
@@ -97,20 +97,29 @@ def predict_each(path: Path, images: Sequence[Path]) -> list[Prediction | Unread
     return [x if isinstance(x, Unread) else _told(str(image), next(shares), classes) for image, x in zip(images, prepared, strict=True)]
 
 
-def _prepared_or_not(image: Path, journal: Journal) -> Array | Unread:
-    try:
-        return _prepared(image, journal)
-    except MissingExtraError:
-        raise
-    except ConvStepError as error:
-        return Unread(str(image), error)
+def prepared(image: Path, journal: Journal) -> Array:
+    """Return an image file as the network of a run takes it: (height, width, channels) of uint8, before they are scaled.
 
-
-def _prepared(image: Path, journal: Journal) -> Array:
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    MissingExtraError
+        pillow is not installed, which the extra ``data`` brings.
+    """
     if journal.settings.data in PHOTOGRAPHED:
         return read_digit(image)
     height, width, channels = journal.data["image_shape"]
     return read_image(image, size=(height, width), color="gray" if channels == 1 else "rgb")
+
+
+def _prepared_or_not(image: Path, journal: Journal) -> Array | Unread:
+    try:
+        return prepared(image, journal)
+    except MissingExtraError:
+        raise
+    except ConvStepError as error:
+        return Unread(str(image), error)
 
 
 def _probabilities(model: Any, outputs: Array) -> Array:
