@@ -1,12 +1,163 @@
-// Holds the place of the image picker until it is written.
-// One rule: it never breaks the page.
+// Where an image for a layer comes from: a digit, a painting, a pattern, a file, or the visitor's own hand.
+// One rule: its numbers can be read: hundredths from 0 to 1, not more cells than the view has room for.
 
+import { makeChoice, makeStepper } from "./controls.js";
+import { fittedPicture, keptProportions, readPicture } from "./decoding.js";
 import { h } from "./dom.js";
+import { makeDrawingPad } from "./drawing.js";
+import { receiveFiles } from "./receiving.js";
+import { bytes, resampled } from "./resampling.js";
+import { SAMPLES, sampleImage } from "./samples.js";
+import { drawnImage } from "./strokes.js";
+import { sayProblem } from "./words.js";
+
+const [SMALLEST, USUAL] = [3, 12]; // cells of the longer side
+const PLAIN_DIGITS = 10; // the others, at which even a network errs, are for the network's view
 
 /**
  * Make the picker.
- * @returns {{ element: HTMLElement, update: Function, destroy: Function }}
+ * @param {object} parts
+ * @param {object} parts.words
+ * @param {object} parts.data what came with the page; its digits are among the samples
+ * @param {(text: string) => void} parts.announce
+ * @param {() => number} parts.size the most cells that a side may have
+ * @param {(image: { height: number, width: number, channels: number, values: number[] }, name: string, options: { merge?: string }) => void}
+ *   parts.onImage told of each image; merge is the same for all that belong to one stroke of a pen
+ * @returns {{ element: HTMLElement, update: () => void, destroy: () => void }}
  */
-export function makeImagePicker() {
-  return { element: h("div", {}), update: () => {}, destroy: () => {} };
+export function makeImagePicker({ words, data, announce, size, onImage }) {
+  const digits = (data.digits ?? []).slice(0, PLAIN_DIGITS);
+  const sources = [...digits.map((digit) => digitSource(digit, words)), ...SAMPLES.map((sample) => sampleSource(sample, words))];
+  const problem = h("p", { class: "cs-alert", role: "alert" });
+  const file = h("input", { type: "file", accept: "image/*", class: "cs-hidden", tabindex: -1, "aria-hidden": "true", on: { change: takeChosen } });
+  const longer = makeStepper({
+    label: words.t("image.size"),
+    less: words.t("less", { what: words.t("image.size") }),
+    more: words.t("more", { what: words.t("image.size") }),
+    least: SMALLEST,
+    most: size(),
+    role: "image-size",
+    change: (value) => choose({ longer: value }),
+  });
+  const colours = makeChoice({
+    label: words.t("image.colours"),
+    role: "image-colours",
+    options: [1, 3].map((value) => ({ value, label: words.t(`image.colours.${value}`) })),
+    choose: (value) => choose({ channels: value }),
+  });
+  const pad = makeDrawingPad({ words, announce, onStrokes: drawn });
+  const settings = { longer: Math.min(USUAL, size()), channels: 1, source: sources[3] ?? sources[0] };
+  const thumbs = sources.map((source) => thumbnail(source, () => choose({ source, channels: source.colours ? 3 : 1 })));
+  const element = h(
+    "div",
+    { class: "cs-picker" },
+    h("div", { class: "cs-picker-samples", role: "group", "aria-label": words.t("image.samples") }, thumbs),
+    longer.element,
+    h("div", { class: "cs-field-row" }, h("span", { class: "cs-label" }, words.t("image.colours")), colours.element),
+    h("div", { class: "cs-picker-file" }, h("button", { type: "button", class: "cs-button", on: { click: () => file.click() } }, words.t("image.open")), file),
+    h("p", { class: "cs-note" }, words.t("image.drop")),
+    problem,
+    h("details", { class: "cs-picker-pad" }, h("summary", {}, words.t("image.draw")), pad.element),
+    digits.length > 0 && h("p", { class: "cs-note" }, words.t("image.credit")),
+  );
+  const stopReceiving = receiveFiles(element, take);
+
+  function choose(change) {
+    Object.assign(settings, change);
+    const { source, channels } = settings;
+    problem.textContent = "";
+    onImage(readable(source.image(settings.longer, source.colours ? channels : 1)), source.name, {});
+    announce(words.t("image.chosen", { name: source.name }));
+    update();
+  }
+
+  function drawn(strokes, merge) {
+    problem.textContent = "";
+    settings.source = { name: words.t("image.drawing"), colours: false, image: (side) => drawnImage(strokes, { height: side, width: side }) };
+    onImage(readable(settings.source.image(settings.longer)), settings.source.name, { merge });
+    update();
+  }
+
+  function takeChosen() {
+    const [chosen] = file.files;
+    if (chosen !== undefined) {
+      take(chosen);
+    }
+    file.value = "";
+  }
+
+  async function take(given) {
+    try {
+      const picture = await readPicture(given);
+      const image = (side, channels) => fittedPicture(picture, { ...keptProportions(picture, side), channels });
+      choose({ source: { name: given.name ?? words.t("image.pasted"), colours: true, image } });
+    } catch (error) {
+      problem.textContent = sayProblem(error, words);
+    }
+  }
+
+  function update() {
+    longer.update(settings.longer);
+    colours.update(settings.source.colours ? settings.channels : 1);
+  }
+
+  update();
+  return { element, update, destroy: stopReceiving };
+}
+
+/**
+ * A digit of those that came with the page, of any size.
+ * @param {{ height: number, width: number, values: number[] }} digit
+ * @param {{ height: number, width: number }} size
+ * @returns {{ height: number, width: number, channels: 1, data: Float64Array }} bytes
+ */
+export function digitImage({ height, width, values }, size) {
+  return resampled({ height, width, channels: 1, data: Float64Array.from(values) }, size.height, size.width, { keep: bytes });
+}
+
+/**
+ * Put bytes on a canvas of its own, a pixel a cell.
+ * @param {{ height: number, width: number, channels: number, data: ArrayLike<number> }} image from 0 to 255; one channel is grey
+ * @returns {HTMLCanvasElement}
+ */
+export function imageCanvas({ height, width, channels, data }) {
+  const canvas = h("canvas", { width, height, "aria-hidden": "true" });
+  const context = canvas.getContext("2d");
+  const pixels = context.createImageData(width, height);
+  for (let cell = 0; cell < height * width; cell += 1) {
+    for (let k = 0; k < 3; k += 1) {
+      pixels.data[cell * 4 + k] = data[cell * channels + (channels >= 3 ? k : 0)];
+    }
+    pixels.data[cell * 4 + 3] = 255;
+  }
+  context.putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+function digitSource(digit, words) {
+  return {
+    name: words.t("image.digit", { digit: digit.label }),
+    colours: false,
+    image: (side) => digitImage(digit, { height: side, width: side }),
+    thumb: () => ({ ...digit, data: digit.values }),
+  };
+}
+
+function sampleSource({ name, colours }, words) {
+  const image = (side, channels) => asBytes(sampleImage(name, { height: side, width: side, channels }));
+  return { name: words.t(`image.${name}`), colours, image, thumb: () => image(colours ? 28 : 8, 3) };
+}
+
+function thumbnail(source, press) {
+  const canvas = imageCanvas(source.thumb());
+  return h("button", { type: "button", class: "cs-thumb", "aria-label": source.name, title: source.name, on: { click: press } }, canvas);
+}
+
+function asBytes(image) {
+  return { ...image, data: image.data.map((value) => Math.round(value * 255)) };
+}
+
+/** Bytes as hundredths. */
+function readable({ height, width, channels, data }) {
+  return { height, width, channels, values: Array.from(data, (value) => Math.round(value / 2.55) / 100) };
 }

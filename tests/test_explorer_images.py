@@ -1,0 +1,76 @@
+"""Images in the explorer's page are prepared as the Python side prepares them: scaled, made grey, and digits found on photographs."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convstep.data import load_digits
+from convstep.runs.photograph import digit_cells
+from tests.node import run
+
+PIL = pytest.importorskip("PIL.Image", reason="pillow, to which the page is held, comes with the extra data")
+SIZES = [((28, 28), (12, 12)), ((64, 48), (28, 28)), ((5, 7), (20, 20)), ((31, 50), (31, 17)), ((9, 9), (1, 1)), ((3, 200), (40, 8))]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_scaled_images_are_pillows_to_a_step(channels: int) -> None:
+    numbers = np.random.default_rng(channels)
+    images = [numbers.integers(0, 256, (*size, channels)).astype(np.uint8) for size, _ in SIZES]
+    found = run(
+        'const { bytes, resampled } = await load("resampling.js"); return given.map(([x, [height, width]]) => '
+        "resampled({ height: x.shape[0], width: x.shape[1], channels: x.shape[2], data: x.data }, height, width, { keep: bytes }).data);",
+        [[image.astype(np.float64), list(size)] for image, (_, size) in zip(images, SIZES, strict=True)],
+    )
+    for image, data, (_, (height, width)) in zip(images, found, SIZES, strict=True):
+        expected = np.asarray(PIL.fromarray(image.squeeze(-1) if channels == 1 else image).resize((width, height), PIL.Resampling.BILINEAR))
+        difference = np.abs(np.reshape(data, expected.shape) - expected)
+        assert difference.max() <= 1  # pillow's weights have 22 bits
+
+
+def test_grey_is_pillows_grey() -> None:
+    colours = np.random.default_rng(3).integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    found = run(
+        'const { greyed } = await load("resampling.js"); return greyed({ height: 40, width: 50, channels: 3, data: given.data }).data;',
+        colours.astype(np.float64),
+    )
+    assert np.array_equal(np.reshape(found, (40, 50)), np.asarray(PIL.fromarray(colours).convert("L")))
+
+
+def test_digits_are_found_on_photographs_as_the_python_side_finds_them() -> None:
+    photographs = [photograph(k) for k in range(12)]
+    found = run(
+        'const { digitCells } = await load("photograph.js"); return given.map((x) => '
+        "digitCells({ height: x.shape[0], width: x.shape[1], data: x.data })?.data ?? null);",
+        [image.astype(np.float64) for image in photographs],
+    )
+    blank = 0
+    for k, (image, data) in enumerate(zip(photographs, found, strict=True)):
+        expected = digit_cells(image)
+        if expected is None:
+            assert data is None
+            blank += 1
+            continue
+        difference = np.abs(np.reshape(data, expected.shape) - expected)
+        assert difference.max() <= 1, f"photograph {k}"
+        assert np.count_nonzero(difference) <= 5
+    assert blank == 1
+
+
+def photograph(k: int) -> Any:
+    """A test digit in ink on paper: of another size each time, with a shadow, specks, a frame, or light on dark; the last is blank."""
+    numbers = np.random.default_rng(k)
+    digit = load_digits()[1][0][17 * k]
+    side = (28, 61, 150, 333)[k % 4]
+    ink = np.asarray(PIL.fromarray(digit).resize((side, side * (4 + k % 3) // 4), PIL.Resampling.BICUBIC), dtype=np.float64) / 255
+    field = np.zeros((ink.shape[0] + 40 + k, ink.shape[1] + 30))
+    if k < 11:
+        field[11 : 11 + ink.shape[0], 17 : 17 + ink.shape[1]] = ink
+    rows, columns = np.mgrid[0 : field.shape[0], 0 : field.shape[1]] / max(field.shape)
+    paper = 220 - (60 * rows + 40 * columns**2 if k % 3 == 1 else 0)
+    image = paper - field * (paper - 40) + numbers.normal(0, 2 if k % 2 else 0, field.shape)
+    if k % 5 == 3:
+        image[5:7, 40:42] = 30  # a speck
+    if k % 5 == 4:
+        image[:, :3] = 20  # a frame
+    return np.clip(255 - image if k % 4 == 2 else image, 0, 255).astype(np.uint8)
