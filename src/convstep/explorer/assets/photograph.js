@@ -3,7 +3,7 @@
 
 import { resampled } from "./resampling.js";
 
-const [SIDE, BOX, LARGEST] = [28, 20, 200];
+const [DIGIT_SIDE, DIGIT_BOX, LARGEST_LOOKED_AT] = [28, 20, 200];
 const [FAINTEST, SPECK, THINNEST, ROUNDS] = [24, 0.05, 1.8, 3];
 
 /**
@@ -12,7 +12,7 @@ const [FAINTEST, SPECK, THINNEST, ROUNDS] = [24, 0.05, 1.8, 3];
  * @returns {{ height: 28, width: 28, channels: 1, data: Float64Array }|null} from 0 for paper to 255 for ink; null if nothing stands out
  */
 export function digitCells({ height, width, data }) {
-  const small = scaled({ height, width, channels: 1, data }, Math.min(1, LARGEST / Math.max(height, width)));
+  const small = scaled({ height, width, channels: 1, data }, Math.min(1, LARGEST_LOOKED_AT / Math.max(height, width)));
   const ink = inkOf(small);
   if (ink === null) {
     return null;
@@ -29,10 +29,10 @@ export function digitCells({ height, width, data }) {
 export function centredDigit(drawn) {
   const cropped = croppedTo(drawn, 1 / 4);
   const bold = bolder(cropped);
-  const fitted = scaled(bold, BOX / Math.max(cropped.height, cropped.width));
+  const fitted = scaled(bold, DIGIT_BOX / Math.max(cropped.height, cropped.width));
   const full = Math.max(quantile(sorted(fitted.data), 0.98), 1 / 2);
   const cells = fitted.data.map((value) => Math.min(1, Math.max(0, value / full)));
-  return centred({ ...fitted, data: cells }, SIDE, SIDE, (value) => evenRound(value * 255));
+  return centred({ ...fitted, data: cells }, DIGIT_SIDE, DIGIT_SIDE, (value) => evenRound(value * 255));
 }
 
 /**
@@ -207,9 +207,9 @@ function componentsOf({ height, width, data }) {
 
 /** The drawing with strokes that will still be seen when it is small. */
 function bolder(cells) {
-  const scale = BOX / Math.max(cells.height, cells.width);
+  const scale = DIGIT_BOX / Math.max(cells.height, cells.width);
   let bold = cells;
-  for (let round = 0; round < LARGEST; round += 1) {
+  for (let round = 0; round < LARGEST_LOOKED_AT; round += 1) {
     const mask = widened({ ...bold, data: bold.data.map((value) => (value > 1 / 2 ? 1 : 0)) });
     const empty = grown({ ...mask, data: mask.data.map((value) => 1 - value) });
     const [area, edge] = [0, 1].map((k) => mask.data.reduce((sum, value, i) => sum + value * (k === 0 ? 1 : empty.data[i]), 0));

@@ -1,7 +1,7 @@
 // Images that come with the page: a landscape and two balls, painted by functions, and patterns.
 // One rule: a picture is a function of the place, so it is sharp at every size and costs no byte of the page.
 
-const FINE = 5; // points of a cell along each side that are averaged
+const SAMPLE_POINTS = 5; // points of a cell along each side that are averaged
 const MIX = [0.299, 0.587, 0.114]; // ITU-R 601: how bright red, green and blue are
 
 const PAINTINGS = { landscape, balls };
@@ -53,11 +53,11 @@ const rise = (low, high, value) => {
 function painted(painting, r, c, height, width) {
   const sums = [0, 0, 0];
   const longer = Math.max(height, width); // the picture is square; of a narrow one the middle is seen
-  for (let i = 0; i < FINE * FINE; i += 1) {
-    const y = (r + (Math.floor(i / FINE) + 0.5) / FINE + (longer - height) / 2) / longer;
-    const x = (c + ((i % FINE) + 0.5) / FINE + (longer - width) / 2) / longer;
+  for (let i = 0; i < SAMPLE_POINTS * SAMPLE_POINTS; i += 1) {
+    const y = (r + (Math.floor(i / SAMPLE_POINTS) + 0.5) / SAMPLE_POINTS + (longer - height) / 2) / longer;
+    const x = (c + ((i % SAMPLE_POINTS) + 0.5) / SAMPLE_POINTS + (longer - width) / 2) / longer;
     painting(x, y).forEach((value, k) => {
-      sums[k] += value / (FINE * FINE);
+      sums[k] += value / (SAMPLE_POINTS * SAMPLE_POINTS);
     });
   }
   return sums;

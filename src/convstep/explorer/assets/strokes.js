@@ -3,8 +3,8 @@
 
 import { centred } from "./photograph.js";
 
-const FINE = 4; // points of a cell along each side
-const [SIDE, BOX, PEN] = [28, 20, 2.2]; // of MNIST's images: cells, cells of the digit's longer side, cells that a pen is wide
+const PEN_POINTS = 4; // points of a cell along each side
+const [DRAWN_SIDE, DRAWN_BOX, DRAWN_PEN] = [28, 20, 2.2]; // of MNIST's images: cells, cells of the digit's longer side, cells that a pen is wide
 const LEAST = 0.2; // of the pad: what is smaller than that stays small, such as a dot
 
 /**
@@ -19,9 +19,9 @@ export function drawnImage(strokes, { height, width }) {
     return { height, width, channels: 1, data: new Float64Array(height * width) };
   }
   const side = Math.min(height, width);
-  const pen = Math.max((PEN * side) / SIDE, Math.min(1, side));
+  const pen = Math.max((DRAWN_PEN * side) / DRAWN_SIDE, Math.min(1, side));
   const [left, right, top, bottom] = bounds(points);
-  const scale = ((BOX * side) / SIDE - pen) / Math.max(right - left, bottom - top, LEAST);
+  const scale = ((DRAWN_BOX * side) / DRAWN_SIDE - pen) / Math.max(right - left, bottom - top, LEAST);
   const cells = blank(Math.ceil((bottom - top) * scale + pen), Math.ceil((right - left) * scale + pen), height, width);
   for (const stroke of strokes) {
     for (let i = 0; i < stroke.length; i += 2) {
@@ -44,21 +44,21 @@ function bounds(points) {
 
 function blank(rows, columns, mostRows, mostColumns) {
   const [height, width] = [Math.min(Math.max(rows, 1), mostRows), Math.min(Math.max(columns, 1), mostColumns)];
-  return { height, width, fine: new Uint8Array(height * width * FINE * FINE) };
+  return { height, width, fine: new Uint8Array(height * width * PEN_POINTS * PEN_POINTS) };
 }
 
 /** Mark the points that lie within a radius of a line. */
 function drawLine({ height, width, fine }, [x0, y0], [x1, y1], radius) {
   const [dx, dy] = [x1 - x0, y1 - y0];
   const length = dx * dx + dy * dy || 1;
-  const range = (a, b, size) => [Math.max(Math.floor((Math.min(a, b) - radius) * FINE), 0), Math.min(Math.ceil((Math.max(a, b) + radius) * FINE), size * FINE)];
+  const range = (a, b, size) => [Math.max(Math.floor((Math.min(a, b) - radius) * PEN_POINTS), 0), Math.min(Math.ceil((Math.max(a, b) + radius) * PEN_POINTS), size * PEN_POINTS)];
   const [rows, columns] = [range(y0, y1, height), range(x0, x1, width)];
   for (let r = rows[0]; r < rows[1]; r += 1) {
     for (let c = columns[0]; c < columns[1]; c += 1) {
-      const [x, y] = [(c + 0.5) / FINE - x0, (r + 0.5) / FINE - y0];
+      const [x, y] = [(c + 0.5) / PEN_POINTS - x0, (r + 0.5) / PEN_POINTS - y0];
       const along = Math.min(1, Math.max(0, (x * dx + y * dy) / length));
       if ((x - along * dx) ** 2 + (y - along * dy) ** 2 <= radius * radius) {
-        fine[r * width * FINE + c] = 1;
+        fine[r * width * PEN_POINTS + c] = 1;
       }
     }
   }
@@ -67,8 +67,8 @@ function drawLine({ height, width, fine }, [x0, y0], [x1, y1], radius) {
 function averaged({ height, width, fine }) {
   const data = new Float64Array(height * width);
   fine.forEach((value, i) => {
-    const [r, c] = [Math.floor(i / (width * FINE)), i % (width * FINE)];
-    data[Math.floor(r / FINE) * width + Math.floor(c / FINE)] += value / (FINE * FINE);
+    const [r, c] = [Math.floor(i / (width * PEN_POINTS)), i % (width * PEN_POINTS)];
+    data[Math.floor(r / PEN_POINTS) * width + Math.floor(c / PEN_POINTS)] += value / (PEN_POINTS * PEN_POINTS);
   });
   return data;
 }
