@@ -1,9 +1,11 @@
 """`convstep explore`: the explorer, served to the browser of this machine or written as one file."""
 
 import argparse
+import os
 import sys
 import threading
 import webbrowser
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -146,13 +148,14 @@ def _serve(page: bytes, options: argparse.Namespace) -> None:
     try:
         server = PageServer(page, page_policy(), port=options.port or 0)
     except OSError as error:
-        raise UsageError(f"argument --port: {options.port} cannot be used: {error.strerror}") from error
+        raise UsageError(f"argument --port: {options.port} cannot be used: {os.strerror(error.errno or 0)}") from error
     sys.stdout.write(f"{server.address}\n")
     sys.stdout.flush()
     say(f"{options.parser.prog}: serving this machine alone; Ctrl-C stops it")
     if not options.no_browser:
         threading.Thread(target=_open, args=(server.address, options.parser.prog), daemon=True).start()
-    server.serve()
+    with closing(server):
+        server.serve()
 
 
 def _open(address: str, prog: str) -> None:
