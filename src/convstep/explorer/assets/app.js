@@ -88,7 +88,7 @@ function makeScreen({ store, words, data, model, place, root }) {
   const toolbar = makeToolbar({ store, words, model, root, openHelp: help.open });
   const panels = new Map(VIEWS.map((view) => [view, h("section", { class: "cs-panel", role: "tabpanel", id: newId("panel"), tabindex: -1 })]));
   const tabs = makeTabs({ store, words, panels });
-  const share = guarded(() => makeSharePanel({ store, words, announce, place, picture: () => views.get(store.state.view)?.picture() }), words);
+  const share = guarded(() => makeSharePanel({ store, words, data, announce, place, picture: () => views.get(store.state.view)?.picture() }), words);
   const header = h("header", { class: "cs-header" }, h("h1", { class: "cs-title" }, words.t("heading")), tabs.element, toolbar.element);
   const main = h("main", { class: "cs-main" }, alert, [...panels.values()], share.element);
   const element = h("div", { class: "cs-page", on: { keydown: onKeyDown } }, header, main, live, help.element);
