@@ -115,7 +115,7 @@ def _layer(image: Path) -> dict[str, Any]:
     """Return a state that shows one layer on an image."""
     from convstep.explorer.parts import START, layer_part
 
-    return {"version": 1, "view": "layer", "layer": layer_part("explore", START["layer"], {"image": _small(image) / 255})}
+    return {"version": 1, "view": "layer", "layer": layer_part("explore", START["layer"], {"image": (_small(image) / 255).round(2)})}
 
 
 def _small(path: Path) -> Any:
