@@ -1,18 +1,200 @@
-// Placeholder.
-// One rule: it never breaks the page.
+// The view "one layer": a convolution, forwards and backwards, on numbers that the visitor can change.
+// One rule: this file puts the parts together; what they show is in the parts.
 
-import { h } from "./dom.js";
-import { makeGrid } from "./grid.js";
-import { makeImagePicker } from "./images.js";
+import { makeChoice } from "./controls.js";
+import { h, setAttribute, write } from "./dom.js";
+import { makeEntryCard } from "./entrycard.js";
+import { entryName } from "./figure.js";
+import { makeLayerActions } from "./layeractions.js";
+import { makeLayerBackward } from "./layerbackward.js";
+import { makeLayerForward } from "./layerforward.js";
+import { makeLayerScenes } from "./layerscene.js";
+import { makeLayerSettings } from "./layersettings.js";
+import { followLayer, layerSum, sayLayerEntry } from "./layersays.js";
+import { makeLookout } from "./lookout.js";
+import { plainNumber } from "./numbers.js";
+import { makePlayer } from "./player.js";
+import { portrait } from "./portrait.js";
+import { makeSizeFormula } from "./sizes.js";
+import { makeTools } from "./tools.js";
+import { makeWhisper } from "./whisper.js";
 
-/** Make the view. */
-export function makeLayerView({ store, words }) {
-  const grid = makeGrid({ words, label: "A" });
-  const picker = makeImagePicker({});
+/**
+ * Make the view.
+ * @param {{ store: object, words: object, data: object, announce: Function, complain: Function, isDark: () => boolean }} parts
+ * @returns {{ element: HTMLElement, update: Function, destroy: Function, picture: Function, key: (event: KeyboardEvent) => boolean }}
+ */
+export function makeLayerView({ store, words, data, announce, complain, isDark }) {
+  const scenes = makeLayerScenes();
+  const scene = () => scenes(store.state.layer);
+  const now = () => ({ layer: store.state.layer, scene: scene() });
+  const tools = makeTools({ words });
+  const actions = makeLayerActions({ store, scene, tools });
+  const whisper = makeWhisper({ words });
+  const card = makeEntryCard({ words });
+  let picked = null; // { tensor, index } in the card
+  let lookout = null;
+
+  const looks = (name) => ({ enter: (r, c) => lookout.look(name, r, c), leave: () => lookout.leave() });
+  const refuse = (text) => complain(words.t("cell.refused", { text }));
+  const parts = { words, isDark, actions, tools, now, looks, pick, refuse };
+  const stages = { forward: makeLayerForward(parts), backward: makeLayerBackward(parts) };
+  const entries = { ...stages.forward.entries, ...stages.backward.entries };
+  lookout = makeLookout({
+    entries,
+    follow: (tensor, index) => followLayer(scene(), store.state.layer, tensor, index),
+    say: (tensor, index, found) => whisper.say(sayLayerEntry(words, scene(), { tensor, index, found, direction: store.state.layer.direction })),
+    hush: () => whisper.hush(),
+  });
+  const settings = makeLayerSettings({ store, words, data, announce, change: actions.change });
+  const direction = makeChoice({
+    label: words.t("direction"),
+    role: "direction",
+    options: ["forward", "backward"].map((value) => ({ value, label: words.t(`direction.${value}`) })),
+    choose: (value) => actions.choose({ direction: value }),
+  });
+  const onlyThis = h("input", { type: "checkbox", "data-role": "only-this", on: { change: () => player.update() } });
+  const onlyLabel = h("label", { class: "cs-inline" }, onlyThis, words.t("play.filter"));
+  const player = makePlayer({
+    words,
+    announce,
+    where: () => {
+      const { at } = store.state.layer;
+      const { z } = scene();
+      return { step: (at[0] * z.shape[1] + at[1]) * z.shape[2] + at[2], steps: z.data.length, name: nameOfStep() };
+    },
+    go: (step) => {
+      const { z } = scene();
+      const [, across, count] = z.shape;
+      actions.goTo(Math.floor(step / (across * count)), Math.floor(step / count) % across, step % count);
+    },
+    stride: () => (onlyThis.checked ? scene().z.shape[2] : 1),
+    row: () => scene().z.shape[1] * scene().z.shape[2],
+  });
+  const sizes = makeSizeFormula({ words });
+  const element = h(
+    "div",
+    { class: "cs-view cs-gliding" },
+    h("div", { class: "cs-bar" }, direction.element, tools.element, onlyLabel, player.element),
+    h("div", { class: "cs-columns" }, settings.element, h("div", { class: "cs-content" }, stages.forward.element, stages.backward.element, card.element, sizes.element)),
+    whisper.element,
+  );
+  element.addEventListener("cs-playing", ({ detail }) => element.classList.toggle("cs-gliding", !detail));
+
+  function nameOfStep() {
+    const { at } = store.state.layer;
+    const { z } = scene();
+    return `${entryName("Z", at)} = ${plainNumber(z.data[(at[0] * z.shape[1] + at[1]) * z.shape[2] + at[2]])}`;
+  }
+
+  function pick(name, r, c) {
+    const { tensor, index } = entries[name];
+    const at = index(r, c);
+    if (at !== null && !["products", "pieces", "shares"].includes(tensor)) {
+      picked = { tensor, index: at };
+      showPicked("change");
+      announce(sayPicked());
+    }
+  }
+
+  function sayPicked() {
+    const found = followLayer(scene(), store.state.layer, picked.tensor, picked.index);
+    return sayLayerEntry(words, scene(), { ...picked, found, direction: store.state.layer.direction });
+  }
+
+  /** The card shows what was chosen; on the way back it begins with the cell in the middle of the window. */
+  function showPicked(kind) {
+    const { layer } = store.state;
+    const chosen = picked !== null && stillThere(picked) ? picked : layer.direction === "backward" ? middleOfWindow() : null;
+    card.element.hidden = chosen === null;
+    if (chosen === null) {
+      return;
+    }
+    const key = JSON.stringify([chosen, layer.direction]);
+    if (kind === "change" || key !== shownKey) {
+      shownKey = key;
+      const found = followLayer(scene(), layer, chosen.tensor, chosen.index);
+      shownSum = layerSum(words, scene(), { ...chosen, found, direction: layer.direction });
+      card.show(shownSum);
+      for (const { grid, tensor, cell } of Object.values(entries)) {
+        const place = tensor === chosen.tensor ? cell(chosen.index) : null;
+        grid.mark("chosen", place && [{ r: place[0], c: place[1] }]);
+      }
+    }
+    const running = layer.direction === "backward" && layer.sums === "running";
+    const step = ([a, b, c]) => (a * scene().z.shape[1] + b) * scene().z.shape[2] + c;
+    card.progress((i) => !running || shownSum.terms[i].step === null || step(shownSum.terms[i].step) <= step(layer.at));
+  }
+
+  let shownKey = "";
+  let shownSum = null;
+
+  function middleOfWindow() {
+    const { layer } = store.state;
+    const { rows, columns } = scene();
+    const tap = Math.floor(rows.kernel / 2);
+    return { tensor: "dxPadded", index: [layer.at[0] * rows.stride + tap * rows.dilation, layer.at[1] * columns.stride + tap * columns.dilation, layer.channel] };
+  }
+
+  function stillThere({ tensor, index }) {
+    const { padded, w, b, z } = scene();
+    const { shape } = { padded, dxPadded: padded, filters: w, dw: w, bias: b, db: b, z, dz: z }[tensor];
+    const home = store.state.layer.direction === "forward" ? ["padded", "filters", "bias", "z"] : ["padded", "filters", "dz", "dxPadded", "dw", "db"];
+    return home.includes(tensor) && index.every((place, axis) => place < shape[axis]);
+  }
+
+  function update(state, kind) {
+    const { layer } = state;
+    if (kind === "change") {
+      settings.update(layer);
+      sizes.update(scene(), layer);
+      onlyLabel.hidden = layer.filters.count < 2;
+    }
+    const turned = layer.direction !== element.dataset.direction;
+    setAttribute(element, "data-direction", layer.direction);
+    for (const [name, stage] of Object.entries(stages)) {
+      stage.element.hidden = name !== layer.direction;
+    }
+    direction.update(layer.direction);
+    stages[layer.direction].update(turned ? "change" : kind);
+    player.update();
+    showPicked(turned ? "change" : kind);
+    lookout.refresh();
+  }
+
+  function key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) {
+      return false;
+    }
+    const arrow = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    const onButton = event.target.closest("button, summary, a, label, input");
+    if (arrow !== undefined) {
+      const { at } = store.state.layer;
+      player.pause();
+      actions.goTo(at[0] + arrow[0], at[1] + arrow[1]);
+      announce(nameOfStep());
+      return true;
+    }
+    const deeds = {
+      n: () => player.step(1),
+      p: () => player.step(-1),
+      b: () => actions.choose({ direction: store.state.layer.direction === "forward" ? "backward" : "forward" }),
+      " ": onButton ? undefined : () => player.toggle(),
+    };
+    const deed = deeds[event.key.toLowerCase()];
+    deed?.();
+    return deed !== undefined;
+  }
+
   return {
-    element: h("div", {}, picker.element, grid.element),
-    update: ({ layer: { image } }) => grid.show({ rows: image.height, columns: image.width, value: (r, c) => image.values[r * image.width + c], colour: { kind: "paper", limit: 1, dark: false } }),
-    destroy: () => grid.destroy(),
-    picture: () => grid.svg,
+    element,
+    update,
+    key,
+    picture: () => portrait(stages[store.state.layer.direction].pictures(), { title: nameOfStep() }),
+    destroy: () => {
+      player.destroy();
+      settings.destroy();
+      Object.values(entries).forEach(({ grid }) => grid.destroy());
+    },
   };
 }
