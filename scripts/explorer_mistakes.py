@@ -18,7 +18,7 @@ from convstep.grading.observing import ARGUMENTS, EIGHT, observe
 from convstep.grading.outcomes import Outcome, Sight, equal, outcome_of
 from convstep.grading.probes import Probe
 
-__all__ = ["all_mistakes", "told_mistake"]
+__all__ = ["all_mistakes"]
 
 SOLUTIONS = 131  # in which `seen` was counted
 KINDS = ("numbers", "shape", "odd", "count", "error", "cache", "changed")
@@ -35,7 +35,7 @@ def all_mistakes(*, with_escapes: bool = True) -> dict[str, Any]:
 
 def _told_function(function: str, *, with_escapes: bool) -> dict[str, Any]:
     bench = _Bench.of(function)
-    made = [told_mistake(bench, mistake, with_escapes=with_escapes) for mistake in catalogue(function)]
+    made = [_told_mistake(bench, mistake, with_escapes=with_escapes) for mistake in catalogue(function)]
     shown = [mistake for mistake in made if mistake is not None]
     used = sorted({mistake["case"] for mistake in shown})
     for mistake in shown:
@@ -102,7 +102,7 @@ def _look(function: str, made: Callable[..., Any], case: ShownCase, seed: int = 
     return _Seen(sight, _named(function, held[0]))
 
 
-def told_mistake(bench: "_Bench", mistake: Mistake, *, with_escapes: bool = True) -> dict[str, Any] | None:
+def _told_mistake(bench: "_Bench", mistake: Mistake, *, with_escapes: bool = True) -> dict[str, Any] | None:
     """Return a mistake with the call that shows it best, or None where no call does."""
     made = patched(mistake)[0]
     sights = [_look(bench.function, made, case) for case in bench.cases]

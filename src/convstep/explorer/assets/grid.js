@@ -10,7 +10,7 @@ export const CELL = 40; // units of the drawing; the style sheet says how large 
 const RIM = 4;
 const LEGIBLE = 25; // pixels of a cell from which on its number is written
 // drawn in this order; each mark has a shape of its own too, so that none depends on a colour
-const MARKS = ["chosen", "feeds", "depends", "mark", "reach", "window", "here"];
+const MARKS = ["chosen", "feeds", "depends", "mark", "differs", "reach", "window", "here"];
 
 /**
  * Make a grid.
@@ -262,11 +262,11 @@ function block(r, c, rows, columns) {
 
 /** The outline of a mark: what it depends on has a corner cut, what it feeds a dot, so that the two differ without colour. */
 function outline(name, r, c, rows, columns) {
-  const inset = name === "window" || name === "here" || name === "reach" ? 0 : 4;
+  const inset = { window: 0, here: 0, reach: 0, differs: 1.5 }[name] ?? 4;
   const [x, y] = [c * CELL + inset, r * CELL + inset];
   const [width, height] = [columns * CELL - 2 * inset, rows * CELL - 2 * inset];
   const frame = `M${x} ${y}h${width}v${height}h${-width}z`;
-  if (name === "depends") {
+  if (name === "depends" || name === "differs") {
     return `${frame}M${x} ${y}h9l-9 9z`;
   }
   return name === "feeds" ? `${frame}M${x + width - 9} ${y + height}h9v-9z` : frame;
