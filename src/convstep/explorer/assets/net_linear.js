@@ -3,6 +3,9 @@
 
 import { windowAxis } from "./arithmetic.js";
 
+/** Where a cell of the padding is: nowhere in the image. */
+const OUTSIDE = -1;
+
 /**
  * One operation of a network, on one image without a batch.
  * @typedef {{ shape: number[], work: number, forward: (inputs: Float64Array[]) => Float64Array,
@@ -108,58 +111,115 @@ function repeatedBias(bias, pixels, filters) {
   return z;
 }
 
-/** Add to every output the cells of its window times a filter: z[h,v,k] += sum over i,j,c of x[r,s,c] * w[i,j,c,k]. */
+/** Add to every output its window times the filters: z[h,v,k] += sum over i,j,c of x[r,s,c] * w[i,j,c,k]. */
 function slideFilters(x, w, geometry, z) {
-  const { channels, filters, groups } = geometry;
-  const [depth, width] = [channels / groups, filters / groups];
-  eachMeeting(geometry, (cell, tap, out) => {
-    for (let group = 0; group < groups; group += 1) {
-      const [from, to] = [cell * channels + group * depth, out * filters + group * width];
-      let weight = tap * depth * filters + group * width;
-      for (let c = 0; c < depth; c += 1) {
-        const value = x[from + c];
-        for (let k = 0; k < width; k += 1) {
-          z[to + k] += value * w[weight + k];
-        }
-        weight += filters;
-      }
+  const { filters, groups } = geometry;
+  eachWindow(geometry, (window, place, group, out) => {
+    for (let n = 0; n < window.length; n += 1) {
+      window[n] = place[n] === OUTSIDE ? 0 : x[place[n]];
     }
+    rowTimesMatrix(window, w, { filters, first: group * (filters / groups), count: filters / groups }, z, out);
   });
 }
 
-/** Add to every cell the outputs that it was part of, times the weight that it met: dx[r,s,c] += sum over k of dz[h,v,k] * w[i,j,c,k]. */
+/** Add to every window its output times the filters: dx[r,s,c] += sum over k of dz[h,v,k] * w[i,j,c,k]. */
 function spreadFilters(dz, w, geometry, dx) {
-  const { channels, filters, groups } = geometry;
-  const [depth, width] = [channels / groups, filters / groups];
-  eachMeeting(geometry, (cell, tap, out) => {
-    for (let group = 0; group < groups; group += 1) {
-      const [from, to] = [out * filters + group * width, cell * channels + group * depth];
-      let weight = tap * depth * filters + group * width;
-      for (let c = 0; c < depth; c += 1) {
-        let sum = 0;
-        for (let k = 0; k < width; k += 1) {
-          sum += dz[from + k] * w[weight + k];
-        }
-        dx[to + c] += sum;
-        weight += filters;
+  const { filters, groups } = geometry;
+  eachWindow(geometry, (window, place, group, out) => {
+    matrixTimesRow(dz, w, { filters, first: group * (filters / groups), count: filters / groups }, window, out);
+    for (let n = 0; n < window.length; n += 1) {
+      if (place[n] !== OUTSIDE) {
+        dx[place[n]] += window[n];
       }
     }
   });
 }
 
-/** Call visit(cell of the image, cell of the window, output) for every two that meet; padding meets nobody. */
-function eachMeeting({ rows, columns }, visit) {
+/**
+ * Call visit(window, place, group, out) for every window and group: `window` is room for as many numbers as one has in the channels of the
+ * group, `place` says where each is in the image, `out` where the numbers of the group begin in the output.
+ */
+function eachWindow({ rows, columns, channels, filters, groups }, visit) {
+  const depth = channels / groups;
+  const window = new Float64Array(rows.kernel * columns.kernel * depth);
+  const place = new Int32Array(window.length);
   for (let h = 0; h < rows.out; h += 1) {
     for (let v = 0; v < columns.out; v += 1) {
-      for (let i = 0; i < rows.kernel; i += 1) {
-        const r = h * rows.stride + i * rows.dilation - rows.before;
-        for (let j = 0; j < columns.kernel && r >= 0 && r < rows.size; j += 1) {
-          const s = v * columns.stride + j * columns.dilation - columns.before;
-          if (s >= 0 && s < columns.size) {
-            visit(r * columns.size + s, i * columns.kernel + j, h * columns.out + v);
-          }
-        }
+      for (let group = 0; group < groups; group += 1) {
+        placeWindow(place, rows, columns, h, v, depth, channels, group * depth);
+        visit(window, place, group, ((h * columns.out + v) * groups + group) * (filters / groups));
       }
     }
+  }
+}
+
+/** Where the numbers of window (h, v) are in the image: `depth` channels of each cell, beginning with `first`. */
+function placeWindow(place, rows, columns, h, v, depth, channels, first) {
+  let n = 0;
+  for (let i = 0; i < rows.kernel; i += 1) {
+    const r = h * rows.stride + i * rows.dilation - rows.before;
+    for (let j = 0; j < columns.kernel; j += 1) {
+      const s = v * columns.stride + j * columns.dilation - columns.before;
+      const inside = r >= 0 && r < rows.size && s >= 0 && s < columns.size;
+      const cell = (r * columns.size + s) * channels + first;
+      for (let c = 0; c < depth; c += 1) {
+        place[n] = inside ? cell + c : OUTSIDE;
+        n += 1;
+      }
+    }
+  }
+}
+
+/** z[out + k] += sum over n of row[n] * w[n, first + k]: four sums at a time, which stay in registers. */
+function rowTimesMatrix(row, w, { filters, first, count }, z, out) {
+  let k = 0;
+  for (; k + 4 <= count; k += 4) {
+    let [a, b, c, d, weight] = [0, 0, 0, 0, first + k];
+    for (let n = 0; n < row.length; n += 1) {
+      const value = row[n];
+      a += value * w[weight];
+      b += value * w[weight + 1];
+      c += value * w[weight + 2];
+      d += value * w[weight + 3];
+      weight += filters;
+    }
+    z[out + k] += a;
+    z[out + k + 1] += b;
+    z[out + k + 2] += c;
+    z[out + k + 3] += d;
+  }
+  for (; k < count; k += 1) {
+    let sum = 0;
+    for (let n = 0; n < row.length; n += 1) {
+      sum += row[n] * w[n * filters + first + k];
+    }
+    z[out + k] += sum;
+  }
+}
+
+/** row[n] = sum over k of dz[out + k] * w[n, first + k]: four sums at a time. */
+function matrixTimesRow(dz, w, { filters, first, count }, row, out) {
+  let n = 0;
+  for (; n + 4 <= row.length; n += 4) {
+    let [a, b, c, d] = [0, 0, 0, 0];
+    const weight = n * filters + first;
+    for (let k = 0; k < count; k += 1) {
+      const value = dz[out + k];
+      a += value * w[weight + k];
+      b += value * w[weight + filters + k];
+      c += value * w[weight + 2 * filters + k];
+      d += value * w[weight + 3 * filters + k];
+    }
+    row[n] = a;
+    row[n + 1] = b;
+    row[n + 2] = c;
+    row[n + 3] = d;
+  }
+  for (; n < row.length; n += 1) {
+    let sum = 0;
+    for (let k = 0; k < count; k += 1) {
+      sum += dz[out + k] * w[n * filters + first + k];
+    }
+    row[n] = sum;
   }
 }
