@@ -184,12 +184,14 @@ function numbersOf(values, count, name) {
   if (values.length !== count) {
     throw new StateProblem("count", { name, count, given: values.length });
   }
+  let signed = false;
   for (const value of values) {
     if (typeof value !== "number" || !(Math.abs(value) <= LIMITS.value)) {
       throw new StateProblem("number", { name, given: briefly(value) });
     }
+    signed ||= Object.is(value, -0);
   }
-  return values;
+  return signed ? Array.from(values, (value) => value + 0) : values; // JSON has one zero
 }
 
 /** A place that a smaller output no longer has is its last cell; anything else that is no place is refused. */

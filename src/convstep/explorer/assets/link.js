@@ -3,6 +3,7 @@
 
 import { checkedState, StateProblem } from "./checking.js";
 
+const FORM = "deflate"; // with a checksum at its end: a letter that got lost or changed on the way is found
 const LARGEST = 8 * 2 ** 20; // characters of JSON that a link may unfold to
 
 /**
@@ -11,7 +12,7 @@ const LARGEST = 8 * 2 ** 20; // characters of JSON that a link may unfold to
  * @returns {Promise<string>}
  */
 export async function encodeState(state) {
-  const bytes = await through(new CompressionStream("deflate-raw"), new TextEncoder().encode(JSON.stringify(state)), Infinity);
+  const bytes = await through(new CompressionStream(FORM), new TextEncoder().encode(JSON.stringify(state)), Infinity);
   let binary = "";
   bytes.forEach((byte) => {
     binary += String.fromCharCode(byte);
@@ -30,7 +31,7 @@ export async function decodeState(text) {
   try {
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
     const bytes = Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
-    json = new TextDecoder("utf-8", { fatal: true }).decode(await through(new DecompressionStream("deflate-raw"), bytes, LARGEST));
+    json = new TextDecoder("utf-8", { fatal: true }).decode(await through(new DecompressionStream(FORM), bytes, LARGEST));
   } catch {
     throw new StateProblem("link");
   }
