@@ -127,9 +127,9 @@ function searchText({ id, title, where, idea }) {
   return [id, id.replaceAll("_", " "), ...[title, where, idea].flatMap((texts) => Object.values(texts))].join(" ").toLowerCase();
 }
 
-/** Scroll the list, and never the page: whoever chooses a mistake looks at what it does. */
+/** Scroll the list, which is placed so that offsets count from it, and never the page: whoever chooses a mistake looks at what it does. */
 function keepInSight(box, node) {
-  const [top, bottom] = [node.offsetTop - box.offsetTop, node.offsetTop - box.offsetTop + node.offsetHeight];
+  const [top, bottom] = [node.offsetTop, node.offsetTop + node.offsetHeight];
   if (top < box.scrollTop) {
     box.scrollTop = top;
   } else if (bottom > box.scrollTop + box.clientHeight) {

@@ -54,10 +54,10 @@ function pythonScalar(value) {
  * @param {string} name
  * @param {number[]} shape
  * @param {ArrayLike<number>} values in reading order
- * @param {number} [width] how many of them make a row
+ * @param {number} [width] how many of them make a line; by default those of the last two axes of three or more
  * @returns {string}
  */
-export function pythonArray(name, shape, values, width = shape.at(-1) ?? 1) {
+export function pythonArray(name, shape, values, width = (shape.at(-1) ?? 1) * (shape.length > 2 ? shape.at(-2) : 1)) {
   const numbers = Array.from(values, pythonNumber);
   const shaped = shape.length === 1 ? "" : `.reshape(${shape.join(", ")})`;
   const line = `${name} = np.array([${numbers.join(", ")}])${shape.length === 0 ? "[0]" : shaped}`;

@@ -81,7 +81,8 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
     if (place !== "widget") {
       link.value = await address();
       const key = link.value.length > LONG_LINK ? "share.link.long" : "share.link.length";
-      write(linkNote, `${words.t(key, { length: link.value.length })} ${place === "served" ? words.t("share.link.served") : ""}`);
+      const where = place === "served" ? words.t("share.link.served") : location.protocol === "file:" ? words.t("share.link.own_file") : "";
+      write(linkNote, `${words.t(key, { length: link.value.length })} ${where}`.trim());
     }
   }
 
