@@ -67,7 +67,7 @@ def outputs(size: int, window: int, stride: int, padding: int | str) -> int:
 
 def layer_state(draw: random.Random, *, side: int = 7, **fixed: Any) -> dict[str, Any]:
     f, dilation, count, stride = draw.randint(1, 3), draw.randint(1, 2), draw.randint(1, 3), draw.randint(1, 3)
-    options = {"stride": stride, "padding": draw.choice(["valid", "same", 1]), "dilation": dilation} | fixed
+    options: dict[str, Any] = {"stride": stride, "padding": draw.choice(["valid", "same", 1]), "dilation": dilation} | fixed
     reach = (f - 1) * options["dilation"] + 1
     shown = image(draw, max(reach, side - 8), side=side)
     h, w = (outputs(shown[key], reach, options["stride"], options["padding"]) for key in ("height", "width"))
@@ -100,7 +100,7 @@ def pooling_state(draw: random.Random) -> dict[str, Any]:
 
 @cache
 def states() -> list[dict[str, Any]]:
-    draw = random.Random(7)
+    draw = random.Random(7)  # noqa: S311 - numbers to test with
     layers = [layer_state(draw, **OPTIONS[number % len(OPTIONS)]) for number in range(36)]
     return [*layers, *(pooling_state(draw) for _ in range(30)), layer_state(draw, side=40)]
 
@@ -114,7 +114,7 @@ def written() -> list[dict[str, Any]]:
 def executed(text: str) -> dict[str, Any]:
     space: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(text, "<snippet>", "exec"), space)
+        exec(compile(text, "<snippet>", "exec"), space)  # noqa: S102 - the text that the page writes
     return space
 
 
@@ -157,7 +157,8 @@ def test_the_program_of_a_mistake_gives_what_is_right_and_shows_what_is_wrong(la
     const { list } = indexMistakes(JSON.parse(given.mistakes, readCarried));
     const wanted = new Map(list.map((mistake) => [`${mistake.function} ${mistake.case} ${mistake.kind}`, mistake]));
     const words = makeWords(given.words, given.language);
-    return [...wanted.values()].map((mistake) => [mistake.id, snippetOf(checkedState({ version: 1, view: "mistakes" }), { words, mistake })]);
+    const state = checkedState({ version: 1, view: "mistakes" });
+    return [...wanted.values()].map((mistake) => [mistake.id, snippetOf(state, { words, mistake })]);
     """
     mistakes = files("convstep.explorer").joinpath("mistakes.json").read_text(encoding="utf-8")
     for name, text in run(code, {"mistakes": mistakes, "words": WORDS, "language": language}):
@@ -184,7 +185,8 @@ def test_the_program_of_a_network_runs() -> None:
 def test_a_link_and_a_file_restore_every_bit() -> None:
     code = """
     const [{ encodeState, decodeState, writeState, readState }, { checkedState }] = await Promise.all(["link.js", "checking.js"].map(load));
-    const same = (one, other) => Object.is(one, other) || (typeof one === "object" && one !== null && typeof other === "object" && other !== null
+    const isRecord = (value) => typeof value === "object" && value !== null;
+    const same = (one, other) => Object.is(one, other) || (isRecord(one) && isRecord(other)
       && Object.keys(one).length === Object.keys(other).length && Object.keys(one).every((key) => same(one[key], other[key])));
     const told = [];
     for (const raw of given) {
@@ -233,7 +235,7 @@ def test_what_came_out_of_a_link_otherwise_is_refused_in_words_and_the_state_sta
     return told;
     """
     state = states()[1]
-    draw = random.Random(3)
+    draw = random.Random(3)  # noqa: S311 - places to test with
     whole = json.dumps(state)
     broken = [whole[:-9], "[]", "null", "{}", '"state"', "", whole.replace('"version": 1', '"version": 2')]
     for path, value in (
