@@ -18,7 +18,7 @@ from convstep.data import load_digits
 
 pytest.importorskip("matplotlib", reason="figures need the extra plot (Matplotlib)")
 
-from convstep.figures import draw_steps, save, style
+from convstep.figures import draw_steps, numerals, save, style, themes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -185,16 +185,19 @@ def test_no_text_runs_into_another_or_off_the_sheet(digit: int) -> None:
 
 
 def test_signs_stay_apart_in_a_grey_print() -> None:
-    grey = style.SIGNED(np.array([0.0, 0.5, 1.0]))[:, :3] @ [0.299, 0.587, 0.114]
+    grey = themes.LIGHT.signed(np.array([0.0, 0.5, 1.0]))[:, :3] @ [0.299, 0.587, 0.114]
     assert grey[2] < 0.25
     assert 0.5 < grey[0] < 0.75 < grey[1]
+    grey = themes.DARK.signed(np.array([0.0, 0.5, 1.0]))[:, :3] @ [0.299, 0.587, 0.114]
+    assert grey[1] < 0.1
+    assert 0.25 < grey[0] < 0.5 < grey[2] - 0.3
 
 
 @pytest.mark.parametrize(
-    ("value", "digits", "text"), [(-1, 0, "−1"), (-0.001, 2, "0.00"), (0, 1, "0.0"), (3.97, 1, "4.0"), (-2.25, 2, "−2.25")]
+    ("value", "digits", "text"), [(-1, 0, "−1"), (-0.001, 2, "−0.001"), (0, 1, "0.0"), (3.97, 1, "4.0"), (-2.25, 2, "−2.25")]
 )
 def test_numbers_have_a_true_minus_and_no_minus_zero(value: float, digits: int, text: str) -> None:
-    assert style.number(value, digits) == text
+    assert numerals.number(value, digits) == text
 
 
 def test_settings_of_the_reader_change_nothing(account: demo.Account, tmp_path: Path) -> None:

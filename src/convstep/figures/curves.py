@@ -1,81 +1,176 @@
-"""The curves of a run: loss and accuracy after each epoch, and what the test images said at the end."""
+"""The curves of a run: the loss and each metric after each epoch, and what the test images said at the end.
 
+One rule: a value that is no finite number leaves a gap in its line, and the picture says so.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from convstep.checks import listed, numbers, refusal
+from convstep.errors import ArgumentTypeError
 from convstep.figures import style
+from convstep.figures.board import wrapped
+from convstep.figures.numerals import number
+from convstep.figures.style import Picture
+from convstep.figures.themes import theme_named
 
 __all__ = ["draw_curves", "write_png"]
 
-WIDTH, HEIGHT = 7.6, 3.55  # inches
-LEFT, TOP, PANEL = 0.62, 0.98, (2.95, 1.95)
+WIDTH, LEFT, PANEL = 7.6, 0.62, (2.95, 1.95)  # inches
+RIGHT, DOWN = 3.72, 2.75  # inches from one panel to the next
 NOTE = "epoch"
+LEFT_OUT = ("epoch", "seconds")
+RATES = ("learning_rate", "lr")
+SPAN = 100  # a learning rate that changes more than so many times is drawn on a logarithmic axis
 
 
-def draw_curves(history: Sequence[Mapping[str, float]], *, title: str, test: Mapping[str, float] | None = None) -> Figure:
+def draw_curves(
+    history: Mapping[str, Sequence[float]] | Sequence[Mapping[str, float]],
+    *,
+    title: str = "Training",
+    test: Mapping[str, float] | None = None,
+    theme: str | None = None,
+) -> Picture:
     """Draw a run.
 
     Parameters
     ----------
-    history : sequence of mappings
-        For each epoch "epoch", "loss" and "accuracy", with images held out "val_loss" and "val_accuracy" too.
+    history : mapping of str to sequence, or sequence of mappings
+        What `fit` returned as `history.history`: for each name its value in every epoch; "val_" stands before the names of what was
+        measured on images held out. Or a mapping of names for each epoch, which may hold the number of the epoch as "epoch".
     title : str
     test : mapping, optional
-        "loss" and "accuracy" on the test images, after the last epoch.
+        The values on the test images, after the last epoch.
+    theme : {"light", "dark"}, optional
+        The paper; by default what `use_theme` chose.
 
     Returns
     -------
-    Figure
+    Picture
+        A panel for each name.
+
+    Raises
+    ------
+    ShapeError, ArgumentTypeError
+        If the history is something else.
+
+    Examples
+    --------
+    >>> from convstep.figures import draw_curves
+    >>> loss, held_out = [0.9, 0.5, 0.35, 0.28, 0.25], [0.8, 0.52, 0.42, 0.4, 0.41]
+    >>> accuracy, val_accuracy = [0.7, 0.85, 0.9, 0.92, 0.93], [0.75, 0.84, 0.87, 0.88, 0.88]
+    >>> history = {"loss": loss, "val_loss": held_out, "accuracy": accuracy, "val_accuracy": val_accuracy}
+    >>> figure = draw_curves(history, title="Five epochs", test={"loss": 0.43, "accuracy": 0.87})
     """
-    with style.house_style():
-        figure = style.sheet(WIDTH, HEIGHT)
-        style.headline(figure, title, _explanation(history))
-        for left, name in ((LEFT, "loss"), (LEFT + 3.72, "accuracy")):
-            axes = style.panel(figure, left, TOP, PANEL, title=name, note=NOTE)
-            _draw(axes, history, name, None if test is None else test[name])
+    look = theme_named("draw_curves", theme)
+    epochs, curves = _read(history)
+    names = list(dict.fromkeys(name.removeprefix("val_") for name in curves)) or ["loss", "accuracy"]
+    text = wrapped(_explanation(curves, test), WIDTH - 0.9, 7.5)
+    top = 0.72 + 0.13 * text.count("\n")
+    with style.house_style(look):
+        figure = style.sheet(WIDTH if len(names) > 1 else WIDTH - RIGHT + 0.4, top + DOWN * math.ceil(len(names) / 2) - 0.05, look)
+        style.headline(figure, title, text if len(names) > 1 else wrapped(text, WIDTH - RIGHT - 0.5, 7.5))
+        for place, name in enumerate(names):
+            corner = LEFT + RIGHT * (place % 2), top + DOWN * (place // 2) + 0.13
+            axes = style.panel(figure, *corner, PANEL, title=name.replace("_", " "), note=NOTE)
+            pair = [curves.get(name), curves.get(f"val_{name}")]
+            _draw(axes, epochs, pair, None if test is None else test.get(name))
+            _scale(axes, epochs, name)
     return figure
 
 
 def write_png(figure: Figure, file: BinaryIO) -> None:
     """Write a figure into an open file."""
-    with style.house_style():
-        figure.savefig(file, format="png", dpi=style.DPI, metadata=style.NO_DATE[".png"])
+    figure.savefig(file, format="png", dpi=style.DPI)
 
 
-def _explanation(history: Sequence[Mapping[str, Any]]) -> str:
-    held_out = " Dashed: on images that were held out." if any("val_loss" in row for row in history) else ""
-    return (
-        "Line: on the training images as they were trained on, changed at random and with Dropout, so it may lie behind the others.\n"
-        f"Diamond: on the test images, looked at once, at the end.{held_out}"
+def _read(history: Any) -> tuple[list[float], dict[str, list[float]]]:
+    """Return the epochs, and by name the values, NaN where there is none."""
+    if isinstance(history, Mapping):
+        columns = {str(name): list(listed("draw_curves", str(name), value)) for name, value in history.items()}
+        count = max((len(values) for values in columns.values()), default=0)
+        # An epoch without a validation has no value: those that there are, are the last of every so many.
+        columns = {name: _spread(values, count) for name, values in columns.items()}
+    else:
+        rows = listed("draw_curves", "history", history)
+        if not all(isinstance(row, Mapping) for row in rows):
+            fact = "history must be a mapping of names to values, or a sequence of such mappings"
+            raise refusal("draw_curves", fact, {"history": history}, kind=ArgumentTypeError)
+        names = dict.fromkeys(str(name) for row in rows for name in row)
+        columns, count = {name: [row.get(name, math.nan) for row in rows] for name in names}, len(rows)
+    arrays = {name: numbers("draw_curves", name, values) for name, values in columns.items()}
+    read = {name: array.astype(float).tolist() for name, array in arrays.items() if array.ndim == 1}  # some metrics are several numbers
+    epochs = read.get("epoch", [float(epoch) for epoch in range(1, count + 1)])
+    return epochs, {name: values for name, values in read.items() if name not in LEFT_OUT}
+
+
+def _spread(values: list[Any], count: int) -> list[Any]:
+    if not values or len(values) == count:
+        return values or [math.nan] * count
+    every, spread = count // len(values), [math.nan] * count
+    for place, value in enumerate(values, start=1):
+        spread[place * every - 1] = value
+    return spread
+
+
+def _explanation(curves: Mapping[str, Sequence[float]], test: Mapping[str, float] | None) -> str:
+    words = ["Line: on the training images as they were trained on, changed at random and with Dropout, so it may lie behind the others."]
+    if any(name.startswith("val_") for name in curves):
+        words.append("Dashed: on images that were held out.")
+    if test is not None:
+        words.append("Diamond: on the test images, looked at once, at the end.")
+    lost = sum(
+        not math.isfinite(value) for name, values in curves.items() if f"val_{name}" in curves or "val_" not in name for value in values
     )
+    if lost:
+        words.append(f"Gaps: {lost} value{'' if lost == 1 else 's'} not finite.")
+    return " ".join(words)
 
 
-def _draw(axes: Axes, history: Sequence[Mapping[str, float]], name: str, test: float | None) -> None:
-    epochs = [row["epoch"] for row in history]
-    axes.plot(epochs, [row[name] for row in history], color=style.BLUE, linewidth=1.5, marker="o", markersize=2.5, label="training")
-    held = [(row["epoch"], row[f"val_{name}"]) for row in history if f"val_{name}" in row]
-    if held:
-        axes.plot(*zip(*held, strict=True), color=style.VERMILION, linewidth=1.5, linestyle="--", label="held out")
+def _draw(axes: Axes, epochs: Sequence[float], pair: Sequence[Sequence[float] | None], test: float | None) -> None:
+    theme, (trained, held_out) = style.theme_of(axes), pair
+    markers: dict[str, Any] = {"marker": "o", "markersize": 2.5} if len(epochs) <= 60 else {}
+    if trained is not None:
+        axes.plot(epochs, _finite(trained), color=theme.blue, linewidth=1.5, label="training", **markers)
+    if held_out is not None:
+        known = [(epoch, value) for epoch, value in zip(epochs, _finite(held_out), strict=True) if not math.isnan(value)]
+        axes.plot(*zip(*known, strict=True) if known else ([], []), color=theme.vermilion, linewidth=1.5, linestyle="--", label="held out")
     if test is not None and epochs:
-        label = f"test: {style.number(test, 4)}"
-        axes.plot([epochs[-1]], [test], color=style.INK, linestyle="none", marker="D", markersize=5, clip_on=False, zorder=5, label=label)
+        label = f"test: {number(test, 4)}"
+        axes.plot([epochs[-1]], [test], color=theme.ink, linestyle="none", marker="D", markersize=5, clip_on=False, zorder=5, label=label)
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    return [value if math.isfinite(value) else math.nan for value in values]
+
+
+def _scale(axes: Axes, epochs: Sequence[float], name: str) -> None:
+    theme = style.theme_of(axes)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-    axes.tick_params(labelsize=7, labelcolor=style.GREY, color=style.GREY, length=2.5)
-    axes.grid(visible=True, color=style.RULE, linewidth=0.5)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    axes.tick_params(labelsize=7, labelcolor=theme.grey, color=theme.grey, length=2.5)
+    axes.grid(visible=True, color=theme.rule, linewidth=0.5)
     axes.set_axisbelow(True)
     axes.set_xlim(0.5, max(epochs, default=1) + 0.5)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    if name == "loss":
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines] or [np.zeros(0)])
+    drawn = drawn[np.isfinite(drawn)]
+    falls = "loss" in name or "error" in name or name in RATES
+    if name in RATES and drawn.min(initial=1) > 0 and drawn.max(initial=0) > SPAN * drawn.min(initial=math.inf):
+        axes.set_yscale("log")
+    elif falls and not (drawn < 0).any():
         axes.set_ylim(bottom=0)
-    elif history:
+    elif "accuracy" in name and drawn.size and drawn.max() <= 1:
         axes.set_ylim(top=1)
-    look: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 0.05)}
-    if name == "loss":
-        look = {"loc": "upper right", "bbox_to_anchor": (1, 0.95)}
+    look: dict[str, Any] = (
+        {"loc": "upper right", "bbox_to_anchor": (1, 0.95)} if falls else {"loc": "lower right", "bbox_to_anchor": (1, 0.05)}
+    )
     axes.legend(**look, frameon=False, fontsize=7.5)

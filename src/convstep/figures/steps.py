@@ -7,11 +7,14 @@ from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
 from convstep.checks import Array
 from convstep.figures import style
+from convstep.figures.grids import HATCH
+from convstep.figures.numerals import number
+from convstep.figures.style import Picture
+from convstep.figures.themes import theme_named
 from convstep.geometry import Window2d
 
 __all__ = ["draw_steps"]
@@ -20,7 +23,6 @@ __all__ = ["draw_steps"]
 WIDTH, HEIGHT = 8.0, 14.4  # inches
 LEFT = 0.45
 CROP = 3  # pooling windows that are drawn large, in each direction
-TAGS = (style.BLUE, style.VERMILION, style.GREEN)
 
 
 class _SingleStep(Protocol):
@@ -79,7 +81,7 @@ class _Account(Protocol):
     def db(self) -> Array: ...
 
 
-def draw_steps(account: _Account, *, title: str) -> Figure:
+def draw_steps(account: _Account, *, title: str, theme: str | None = None) -> Picture:
     """Draw the walk of one image through the eight functions.
 
     Parameters
@@ -88,14 +90,25 @@ def draw_steps(account: _Account, *, title: str) -> Figure:
         What happened, with three filters; its image of `strongest` is drawn, and the first feature map is drawn large.
     title : str
         What the image is.
+    theme : {"light", "dark"}, optional
+        The paper; by default what `use_theme` chose.
 
     Returns
     -------
-    Figure
+    Picture
         8 x 14.4 inches.
+
+    Examples
+    --------
+    >>> from convstep.data import load_digits
+    >>> from convstep.demo import walk
+    >>> from convstep.figures import draw_steps
+    >>> (images, labels), _ = load_digits()
+    >>> figure = draw_steps(walk(images[[0]]), title=f"a handwritten {labels[0]}")
     """
-    with style.house_style():
-        figure = style.sheet(WIDTH, HEIGHT)
+    look = theme_named("draw_steps", theme)
+    with style.house_style(look):
+        figure = style.sheet(WIDTH, HEIGHT, look)
         figure.text(LEFT / WIDTH, 1 - 0.42 / HEIGHT, f"Eight functions, one digit: {title}", fontsize=13, fontweight="bold", va="center")
         _draw_windows(figure, account, top=0.75)
         _draw_single_step(figure, account, top=4.0)
@@ -105,7 +118,7 @@ def draw_steps(account: _Account, *, title: str) -> Figure:
     return figure
 
 
-def _draw_windows(figure: Figure, account: _Account, top: float) -> None:
+def _draw_windows(figure: Picture, account: _Account, top: float) -> None:
     i = account.strongest.cell[0]
     image, padded, feature_map = account.X[i, :, :, 0], account.X_pad[i, :, :, 0], account.Z[i, :, :, 0]
     style.heading(
@@ -118,27 +131,28 @@ def _draw_windows(figure: Figure, account: _Account, top: float) -> None:
     before = style.panel(figure, LEFT, top, size, title=f"image, {_size(image)}")
     after = style.panel(figure, 2.95, top, size, title=f"padded, {_size(padded)} (the frame is hatched)")
     output = style.panel(figure, 5.45, top, size, title=f"feature map, {_size(feature_map)}")
-    style.draw_image(before, image, style.PAPER, (0, 1))
-    style.draw_image(after, padded, style.PAPER, (0, 1))
-    style.draw_image(output, feature_map, style.SIGNED, _limits(feature_map))
+    style.draw_image(before, image, "paper", (0, 1))
+    style.draw_image(after, padded, "paper", (0, 1))
+    style.draw_image(output, feature_map, "signed", _limits(feature_map))
     _hatch_frame(after, padded, account.conv_window)
 
     n_H, n_W = account.conv_window.out
     cells = ((0, 0), account.strongest.cell[1:3], (n_H - 1, n_W - 1))
-    for number, ((h, w), colour) in enumerate(zip(cells, TAGS, strict=True), start=1):
+    for tag, ((h, w), colour) in enumerate(zip(cells, figure.theme.tags, strict=False), start=1):
         rows, columns = account.conv_window.window(h, w)
         style.outline(after, rows, columns, edgecolor=colour, linewidth=1.8)
         style.outline(output, slice(h, h + 1), slice(w, w + 1), edgecolor=colour, linewidth=1.6)
         start, end = (columns.stop - 0.5, (rows.start + rows.stop - 1) / 2), (w - 0.5, h)
         arrow: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 8, "color": colour, "linewidth": 1.1, "shrinkB": 1}
         figure.add_artist(ConnectionPatch(start, end, after.transData, output.transData, **arrow))
-        _tag(after, (columns.start - 0.5, (rows.start + rows.stop - 1) / 2), str(number), colour)
+        _tag(after, (columns.start - 0.5, (rows.start + rows.stop - 1) / 2), str(tag), colour)
 
 
 def _hatch_frame(axes: Axes, padded: Array, window: Window2d) -> None:
     rows, columns = window.interior
     height, width = padded.shape
-    look: dict[str, Any] = {"facecolor": "#fbe6c2", "edgecolor": style.ORANGE, "linewidth": 0, "hatch": "//////"}
+    theme = style.theme_of(axes)
+    look: dict[str, Any] = {"facecolor": theme.frame, "edgecolor": theme.orange, "linewidth": 0, "hatch": HATCH}
     for block in (
         (slice(0, rows.start), slice(0, width)),
         (slice(rows.stop, height), slice(0, width)),
@@ -149,11 +163,12 @@ def _hatch_frame(axes: Axes, padded: Array, window: Window2d) -> None:
 
 
 def _tag(axes: Axes, position: tuple[float, float], text: str, colour: str) -> None:
-    box = {"boxstyle": "circle,pad=0.18", "facecolor": colour, "edgecolor": "white", "linewidth": 0.6}
-    axes.text(*position, text, color="white", fontsize=6.5, fontweight="bold", ha="center", va="center", bbox=box)
+    page = style.theme_of(axes).page
+    box = {"boxstyle": "circle,pad=0.18", "facecolor": colour, "edgecolor": page, "linewidth": 0.6}
+    axes.text(*position, text, color=page, fontsize=6.5, fontweight="bold", ha="center", va="center", bbox=box)
 
 
-def _draw_single_step(figure: Figure, account: _Account, top: float) -> None:
+def _draw_single_step(figure: Picture, account: _Account, top: float) -> None:
     step = account.strongest
     i, h, w, c = step.cell
     style.heading(
@@ -163,26 +178,27 @@ def _draw_single_step(figure: Figure, account: _Account, top: float) -> None:
         "Multiply the window with the filter cell by cell, add up the products, add the bias once.",
     )
     size, top = (0.85, 0.85), top + 0.82
-    for left, title, values, cmap, digits in (
-        (LEFT, "window", step.a_slice, style.PAPER, 2),
-        (1.8, f"filter, {account.filters[c]}", step.W, style.SIGNED, 0),
-        (3.15, "products", step.products, style.SIGNED, 2),
-    ):
+    panels: tuple[tuple[float, str, Array, style.Look, int], ...] = (
+        (LEFT, "window", step.a_slice, "paper", 2),
+        (1.8, f"filter, {account.filters[c]}", step.W, "signed", 0),
+        (3.15, "products", step.products, "signed", 2),
+    )
+    for left, title, values, look, digits in panels:
         axes = style.panel(figure, left, top, size, title=title)
-        style.draw_image(axes, values, cmap, (0, 1) if cmap is style.PAPER else _limits(values))
+        style.draw_image(axes, values, look, (0, 1) if look == "paper" else _limits(values))
         style.write_numbers(axes, digits=digits)
     _between(figure, 1.55, top + size[1] / 2, "×")
     _between(figure, 2.9, top + size[1] / 2, "=")
-    total, bias, value = (style.number(number, 2) for number in (step.total, step.bias, step.value))
+    total, bias, value = (number(item, 2) for item in (step.total, step.bias, step.value))
     text = f"sum {total}  +  bias {bias}  =  {value}  →  Z[{i}, {h}, {w}, {c}]"
     figure.text(4.3 / WIDTH, 1 - (top + size[1] / 2) / HEIGHT, text, fontsize=9, va="center")
 
 
-def _between(figure: Figure, left: float, top: float, sign: str) -> None:
-    figure.text(left / WIDTH, 1 - top / HEIGHT, sign, fontsize=12, ha="center", va="center", color=style.GREY)
+def _between(figure: Picture, left: float, top: float, sign: str) -> None:
+    figure.text(left / WIDTH, 1 - top / HEIGHT, sign, fontsize=12, ha="center", va="center", color=style.theme_of(figure).grey)
 
 
-def _draw_feature_maps(figure: Figure, account: _Account, top: float) -> None:
+def _draw_feature_maps(figure: Picture, account: _Account, top: float) -> None:
     i = account.strongest.cell[0]
     style.heading(
         figure,
@@ -195,13 +211,13 @@ def _draw_feature_maps(figure: Figure, account: _Account, top: float) -> None:
         left, feature_map, kernel = LEFT + c * 2.46, account.Z[i, :, :, c], account.W[:, :, 0, c]
         whole = bool(np.all(kernel == np.round(kernel)))
         small = style.panel(figure, left, top, (0.6, 0.6), note="" if whole else "sixteenths")
-        style.draw_image(small, kernel, style.SIGNED, _limits(kernel))
+        style.draw_image(small, kernel, "signed", _limits(kernel))
         style.write_numbers(small, digits=0, times=1 if whole else 16)
         axes = style.panel(figure, left + 0.7, top, (1.48, 1.48), title=name)
-        style.draw_image(axes, feature_map, style.SIGNED, _limits(feature_map))
+        style.draw_image(axes, feature_map, "signed", _limits(feature_map))
 
 
-def _draw_pooling(figure: Figure, account: _Account, top: float) -> None:
+def _draw_pooling(figure: Picture, account: _Account, top: float) -> None:
     i = account.strongest.cell[0]
     style.heading(
         figure,
@@ -215,7 +231,7 @@ def _draw_pooling(figure: Figure, account: _Account, top: float) -> None:
     large, small, top = (1.65, 1.65), (0.69, 0.69), top + 0.78
 
     forward = style.panel(figure, LEFT, top, large, title="feature map", note="bold: the largest value\nof its window")
-    style.draw_image(forward, account.Z[i, rows, columns, 0], style.SIGNED, limits)
+    style.draw_image(forward, account.Z[i, rows, columns, 0], "signed", limits)
     style.write_numbers(forward, digits=1)
     for text, largest in zip(forward.texts, account.mask[i, rows, columns, 0].ravel(), strict=True):
         text.set_fontweight("bold" if largest else "normal")
@@ -223,7 +239,7 @@ def _draw_pooling(figure: Figure, account: _Account, top: float) -> None:
 
     for title, values, drop in (("max", account.A_max, 0), ("average", account.A_average, 0.96)):
         axes = style.panel(figure, 2.6, top + drop, small, title=title)
-        style.draw_image(axes, values[i, p : p + CROP, q : q + CROP, 0], style.SIGNED, limits)
+        style.draw_image(axes, values[i, p : p + CROP, q : q + CROP, 0], "signed", limits)
         style.write_numbers(axes, digits=1)
         _between(figure, 2.34, top + drop + small[1] / 2, "→")
 
@@ -232,7 +248,7 @@ def _draw_pooling(figure: Figure, account: _Account, top: float) -> None:
         (5.9, account.dZ_average, "average pooling, backward", "distribute_value:\nan equal share to every cell", 2),
     ):
         axes = style.panel(figure, left, top, large, title=title, note=note)
-        style.draw_image(axes, values[i, rows, columns, 0], style.GRADIENT, (0, 1))
+        style.draw_image(axes, values[i, rows, columns, 0], "gradient", (0, 1))
         style.write_numbers(axes, digits=digits)
         _outline_windows(axes, account.pool_window)
 
@@ -254,7 +270,7 @@ def _outline_windows(axes: Axes, window: Window2d) -> None:
             style.outline(axes, *window.window(h, w), linewidth=0.9)
 
 
-def _draw_gradients(figure: Figure, account: _Account, top: float) -> None:
+def _draw_gradients(figure: Picture, account: _Account, top: float) -> None:
     i = account.strongest.cell[0]
     mask, dX = account.mask[i, :, :, 0], account.dX[i, :, :, 0]
     style.heading(
@@ -267,17 +283,17 @@ def _draw_gradients(figure: Figure, account: _Account, top: float) -> None:
     axes = style.panel(
         figure, LEFT, top, size, title=f"mask, {_size(mask)}", note="where the gradient lands\n(pale: on several cells alike)"
     )
-    style.draw_image(axes, mask, style.GRADIENT, (0, 1))
+    style.draw_image(axes, mask, "gradient", (0, 1))
     for _, _, (rows, columns) in account.pool_window.windows():
         if mask[rows, columns].sum() > 1:
-            style.outline(axes, rows, columns, linewidth=0, facecolor="white", alpha=0.7)
+            style.outline(axes, rows, columns, linewidth=0, facecolor=figure.theme.page, alpha=0.7)
     axes = style.panel(figure, 2.5, top, size, title=f"dX, {_size(dX)}", note="how much more ink here\nwould add to the pooled values")
-    style.draw_image(axes, dX, style.SIGNED, _limits(dX))
+    style.draw_image(axes, dX, "signed", _limits(dX))
     for c, name in enumerate(account.filters):
         dW, db = account.dW[:, :, 0, c], account.db[0, 0, 0, c]
-        note = f"db = {style.number(db, 0)}\n{name}"
+        note = f"db = {number(db, 0)}\n{name}"
         axes = style.panel(figure, 4.55 + c * 1.05, top, (0.9, 0.9), title="dW", note=note)
-        style.draw_image(axes, dW, style.SIGNED, _limits(dW))
+        style.draw_image(axes, dW, "signed", _limits(dW))
         style.write_numbers(axes, digits=0)
 
 

@@ -1,59 +1,110 @@
-"""The one look of every figure: sizes in inches, colours that colour-blind readers and grey printers keep apart.
+"""The one look of every figure: sizes in inches, one font, thin lines, and colours of a theme.
 
 One rule: nothing that the reader's own Matplotlib settings say changes a figure.
 """
 
+import base64
 import errno
+import io
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import matplotlib.style
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from convstep.checks import Array
+from convstep.checks import Array, refusal, shown
+from convstep.figures.numerals import number, text_width
+from convstep.figures.themes import LIGHT, Theme, theme_named
+
+Look: TypeAlias = Literal["signed", "paper", "gradient"]
 
 DPI = 150
-INK, GREY, RULE = "#1a1a1a", "#595959", "#c8c8c8"
-# Okabe and Ito 2008, Color Universal Design: blue, vermilion, bluish green, orange.
-BLUE, VERMILION, GREEN, ORANGE = "#0072b2", "#d55e00", "#009e73", "#e69f00"
-PAPER = LinearSegmentedColormap.from_list("paper", ["#ffffff", INK])
-# The negative end stays light and the positive end goes dark, so that a grey print keeps the sign.
-SIGNED = LinearSegmentedColormap.from_list("signed", ["#e08a1e", "#f7d9ae", "#ffffff", "#8db8d9", "#08306b"])
-GRADIENT = LinearSegmentedColormap.from_list("gradient", ["#ffffff", "#7fb3d5", BLUE])
-
-HOUSE = {
-    "font.family": "DejaVu Sans",  # comes with Matplotlib
-    "font.size": 7.5,
-    "text.color": INK,
-    "axes.edgecolor": GREY,
-    "axes.linewidth": 0.6,
-    "axes.titlesize": 8,
-    "axes.titlepad": 5,
-    "axes.labelsize": 7,
-    "axes.labelcolor": GREY,
-    "axes.labelpad": 4,
-    "figure.facecolor": "white",
-    "image.interpolation": "nearest",
-    "svg.hashsalt": "convstep",
-}
-NO_DATE = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+SIZE, SMALLEST = 6.5, 4.3  # points of the numbers in cells
+AIR = 0.04  # inches that a number leaves free in its cell
+BOUNDS = (1e-200, 1e200)  # numbers that Matplotlib's own arithmetic can take
+HAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei")
+NO_DATE: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
-def house_style() -> AbstractContextManager[None]:
+class Picture(Figure):
+    """A figure that a notebook shows by itself, sharp on every screen.
+
+    Attributes
+    ----------
+    theme : Theme
+        The colours it is drawn in.
+    """
+
+    theme: Theme = LIGHT
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Write the figure, as it looks, into a file; the options are Matplotlib's."""
+        suffix = f".{options.get('format') or Path(str(fname)).suffix[1:]}".lower()
+        with house_style(self.theme):
+            super().savefig(fname, **{"metadata": NO_DATE.get(suffix), **options})
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+        # Asked before any formatter that Matplotlib's own notebook backend may have registered, which knows no sharp screens.
+        with io.BytesIO() as file:
+            self.savefig(file, format="png", dpi=2 * DPI)
+            content = base64.b64encode(file.getvalue()).decode("ascii")
+        width, height = (round(96 * side) for side in self.get_size_inches())
+        return {"image/png": content}, {"image/png": {"width": width, "height": height}}
+
+
+def house_style(theme: Theme = LIGHT) -> AbstractContextManager[None]:
     """Return the context in which every figure is drawn and saved."""
-    return matplotlib.style.context(["default", HOUSE])
+    return matplotlib.style.context(["default", _settings(theme)])
 
 
-def sheet(width: float, height: float) -> Figure:
+def _settings(theme: Theme) -> dict[str, Any]:
+    return {
+        "font.family": ["DejaVu Sans", *_han()],  # the first comes with Matplotlib
+        "font.size": 7.5,
+        "text.color": theme.ink,
+        "text.parse_math": False,  # a dollar in a name is a dollar
+        "axes.edgecolor": theme.grey,
+        "axes.facecolor": theme.page,
+        "axes.linewidth": 0.6,
+        "axes.titlesize": 8,
+        "axes.titlepad": 5,
+        "axes.labelsize": 7,
+        "axes.labelcolor": theme.grey,
+        "axes.labelpad": 4,
+        "figure.facecolor": theme.page,
+        "hatch.linewidth": 0.8,
+        "image.interpolation": "nearest",
+        "svg.hashsalt": "convstep",
+        "xtick.color": theme.grey,
+        "ytick.color": theme.grey,
+    }
+
+
+def _han() -> list[str]:
+    """Return a font with Chinese characters, if this machine has one."""
+    installed = {font.name for font in fontManager.ttflist}
+    return [name for name in HAN if name in installed][:1]
+
+
+def sheet(width: float, height: float, theme: Theme | None = None) -> Picture:
     """Return an empty figure of so many inches."""
-    return Figure(figsize=(width, height), dpi=DPI)
+    figure = Picture(figsize=(width, height), dpi=DPI)
+    figure.theme = theme or theme_named("figures", None)
+    return figure
+
+
+def theme_of(artist: Artist) -> Theme:
+    """Return the theme of the figure that something stands on."""
+    figure = artist.get_figure(root=True)
+    return figure.theme if isinstance(figure, Picture) else LIGHT
 
 
 def panel(figure: Figure, left: float, top: float, size: tuple[float, float], *, title: str = "", note: str = "") -> Axes:
@@ -70,59 +121,115 @@ def panel(figure: Figure, left: float, top: float, size: tuple[float, float], *,
 
 def headline(figure: Figure, title: str, explanation: str) -> None:
     """Write the title of a sheet with one panel or one row of them, and under it what it shows."""
-    width, height = figure.get_size_inches()
-    figure.text(0.45 / width, 1 - 0.16 / height, title, fontsize=9.5, fontweight="bold", va="top")
-    figure.text(0.45 / width, 1 - 0.38 / height, explanation, fontsize=7.5, color=GREY, va="top")
+    write(figure, (0.45, 0.16), title, fontsize=9.5, fontweight="bold")
+    write(figure, (0.45, 0.38), explanation, color=theme_of(figure).grey)
 
 
 def heading(figure: Figure, top: float, text: str, explanation: str) -> None:
     """Write a heading with its explanation so many inches below the top, under a rule."""
     width, height = figure.get_size_inches()
     left, right = 0.45 / width, 1 - 0.45 / width
-    figure.add_artist(Rectangle((left, 1 - top / height), right - left, 0, edgecolor=RULE, linewidth=0.8))
-    figure.text(left, 1 - (top + 0.1) / height, text, fontsize=9.5, fontweight="bold", va="top")
-    figure.text(left, 1 - (top + 0.3) / height, explanation, fontsize=7.5, color=GREY, va="top")
+    figure.add_artist(Rectangle((left, 1 - top / height), right - left, 0, edgecolor=theme_of(figure).rule, linewidth=0.8))
+    write(figure, (0.45, top + 0.1), text, fontsize=9.5, fontweight="bold")
+    write(figure, (0.45, top + 0.3), explanation, color=theme_of(figure).grey)
 
 
-def draw_image(axes: Axes, image: Array, cmap: LinearSegmentedColormap, limits: tuple[float, float]) -> AxesImage:
-    """Draw an array cell by cell."""
-    return axes.imshow(image, cmap=cmap, vmin=limits[0], vmax=limits[1])
+def write(figure: Figure, place: tuple[float, float], text: str, **look: Any) -> None:
+    """Write a text whose upper left corner lies so many inches from that of the figure."""
+    width, height = figure.get_size_inches()
+    figure.text(place[0] / width, 1 - place[1] / height, text, **{"fontsize": 7.5, "va": "top", **look})
 
 
-def write_numbers(axes: Axes, *, digits: int, times: float = 1) -> None:
-    """Write its number into each cell of the image that the axes show, in a colour that stands out from it."""
+def draw_image(axes: Axes, image: Array, look: Look, limits: tuple[float, float], **options: Any) -> AxesImage:
+    """Draw an array cell by cell. NaN has a colour of its own, infinities have those of the limits."""
+    values = np.asarray(image, np.float64)
+    values = np.where(np.isinf(values), np.where(values > 0, limits[1], limits[0]), values)
+    size = max(map(abs, limits))
+    if not BOUNDS[0] < size < BOUNDS[1]:  # the same picture
+        values, limits = values / size, (limits[0] / size, limits[1] / size)
+    cmap = getattr(theme_of(axes), look)
+    return axes.imshow(values, cmap=cmap, vmin=limits[0], vmax=limits[1], **options)
+
+
+def write_numbers(axes: Axes, *, digits: int, times: float = 1, values: Array | None = None) -> bool:
+    """Write its number into each cell of the image that the axes show, in a colour that stands out, or none if one does not fit.
+
+    Parameters
+    ----------
+    axes : Axes
+    digits : int
+        After the point.
+    times : float
+        What is written is so many times the value.
+    values : array, optional
+        What is written, if it is not what is drawn.
+
+    Returns
+    -------
+    bool
+        Whether there is room.
+    """
     (image,) = axes.images
-    values = np.asarray(image.get_array(), dtype=float)
-    shades = image.to_rgba(values)
-    for (row, column), value in np.ndenumerate(values):
-        red, green, blue, _ = shades[row, column]
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
-        text = number(value * times, digits)
-        axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color="white" if dark else INK)
+    drawn: Any = image.get_array()
+    written = (np.ma.getdata(drawn) if values is None else np.asarray(values, np.float64)) * times
+    texts = fitted(written, digits, axes.get_position().width * axes.figure.get_figwidth() / written.shape[1])  # type: ignore[union-attr]
+    if texts is None:
+        return False
+    theme, shades = theme_of(axes), image.to_rgba(drawn)
+    for (row, column), (text, size) in zip(np.ndindex(written.shape), texts, strict=True):
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=readable_on(shades[row, column], theme))
+    return True
+
+
+def fitted(values: Array, digits: int, width: float) -> list[tuple[str, float]] | None:
+    """Return each number as a text, with its size in points, for cells so many inches wide; None if one does not fit."""
+    room, found = width - AIR, []
+    for value in values.ravel().tolist():
+        texts = [number(value, digits), *(["≈0"] if 0 < abs(value) < 0.5 * 10.0**-digits else [])]  # what is nearly 0 may be told as that
+        text = next((text for text in texts if text_width(text, SMALLEST) <= room), None)
+        if text is None:
+            return None
+        found.append((text, min(SIZE, SIZE * room / text_width(text, SIZE))))
+    return found
+
+
+def readable_on(shade: Any, theme: Theme) -> str:
+    """Return the colour of a text on a colour."""
+    red, green, blue, *_ = shade
+    light, dark = (theme.page, theme.ink) if theme is LIGHT else (theme.ink, theme.page)
+    return light if 0.299 * red + 0.587 * green + 0.114 * blue < 0.55 else dark
 
 
 def outline(axes: Axes, rows: slice, columns: slice, **look: Any) -> Rectangle:
     """Draw the outline of a block of cells."""
     corner = (columns.start - 0.5, rows.start - 0.5)
-    look = {"linewidth": 1.4, "edgecolor": INK, "facecolor": "none", **look}
+    look = {"linewidth": 1.4, "edgecolor": theme_of(axes).ink, "facecolor": "none", **look}
     block = Rectangle(corner, columns.stop - columns.start, rows.stop - rows.start, **look)
     axes.add_patch(block)
     return block
 
 
-def number(value: float, digits: int) -> str:
-    """Return the number as it is printed: with a true minus sign, and never minus zero."""
-    return f"{value:z.{digits}f}".replace("-", "−")
-
-
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: str | Path, *, dpi: int = DPI) -> None:
     """Write the figure as its path's suffix says, all of it or nothing.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : str or Path
+        Ends in .png, .svg or .pdf.
+    dpi : int
+        Pixels an inch of a PNG.
 
     Raises
     ------
+    ShapeError
+        If it ends in something else.
     OSError
         If the file cannot be written; one that was there before is still what it was.
     """
+    path = Path(path)
+    if path.suffix.lower() not in NO_DATE:
+        raise refusal("save", f"path must end in .png, .svg or .pdf, not {shown(path.suffix)}", {"path": str(path)})
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"there is no folder {path.parent}", str(path))
     path = path.resolve()
@@ -131,8 +238,8 @@ def save(figure: Figure, path: Path) -> None:
     suffix = path.suffix.lower()
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file, house_style():
-            figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=NO_DATE.get(suffix))
+        with part.open("wb") as file:
+            figure.savefig(file, format=suffix[1:], dpi=dpi, metadata=NO_DATE.get(suffix))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

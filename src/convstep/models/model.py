@@ -17,13 +17,13 @@ from convstep.models import saving
 from convstep.models.architecture import KINDS, Builder, graph_config
 from convstep.models.exploring import explore_model
 from convstep.models.graph import Graph, Part
-from convstep.models.insight import Insight
 from convstep.models.naming import number_layers
+from convstep.models.pictures import Pictured
 from convstep.models.structure import Structure
 from convstep.models.summary import print_summary
 
 
-class Model(Insight):
+class Model(Pictured):
     """A graph of layers with any number of inputs and outputs. It can be called like a layer, in other models too.
 
     Parameters

@@ -1,11 +1,15 @@
 """What a callback is: hooks that fit, evaluate and predict call, each with the logs so far. None of them does anything by itself."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from convstep.checks import Array, refusal
 from convstep.errors import ArgumentTypeError
+from convstep.extras import require
 from convstep.training.configuration import Configured
+
+if TYPE_CHECKING:
+    from convstep.figures import Picture
 
 Logs: TypeAlias = dict[str, Any] | None  # names of losses and metrics, "val_" before those of the validation
 
@@ -127,6 +131,37 @@ class History(Callback):
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)
         self.model.history = self
+
+    def plot(self, *, title: str = "Training", theme: str | None = None) -> "Picture":
+        """Draw the loss and the metrics of all epochs (extra `plot`).
+
+        Parameters
+        ----------
+        title : str
+        theme : {"light", "dark"}, optional
+            The paper; by default what `convstep.figures.use_theme` chose.
+
+        Returns
+        -------
+        Picture
+            A Matplotlib figure, which a notebook shows and `savefig` writes.
+
+        Raises
+        ------
+        MissingExtraError
+            If Matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from convstep.callbacks import History
+        >>> history = History()
+        >>> history.history = {"loss": [0.9, 0.5, 0.4], "accuracy": [0.7, 0.85, 0.88], "val_accuracy": [0.75, 0.84, 0.85]}
+        >>> figure = history.plot(title="Three epochs")
+        """
+        require("matplotlib", extra="plot", op="plot")
+        from convstep.figures import draw_curves  # noqa: PLC0415 - brings Matplotlib
+
+        return draw_curves(self.history, title=title, theme=theme)
 
 
 class LambdaCallback(Callback):

@@ -1,0 +1,106 @@
+"""A sheet on which images, boxes, lines and texts stand where they are put, in inches from its upper left corner.
+
+One rule: all of them stand on the same axes, so that a sheet with hundreds of them is drawn in a moment.
+"""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.image import AxesImage
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from convstep.checks import Array
+from convstep.figures import style
+from convstep.figures.numerals import text_width
+from convstep.figures.style import Look, Picture
+from convstep.figures.themes import Theme
+
+__all__ = ["Canvas", "shortened"]
+
+Place = tuple[float, float]
+
+
+class Canvas:
+    """An empty sheet under a headline. It is made, and drawn on, within `house_style`.
+
+    Parameters
+    ----------
+    width, height : float
+        Inches.
+    title, explanation : str
+        The headline.
+    theme : Theme
+
+    Attributes
+    ----------
+    figure : Picture
+    """
+
+    def __init__(self, size: Place, *, title: str, explanation: str, theme: Theme) -> None:
+        self.figure: Picture = style.sheet(*size, theme)
+        self.theme = theme
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set_axis_off()
+        self.axes.set(xlim=(0, size[0]), ylim=(size[1], 0), autoscale_on=False)
+        style.headline(self.figure, title, explanation)
+
+    def image(self, values: Array, place: Place, size: Place, *, look: Look, limits: Place, **options: Any) -> AxesImage:
+        """Draw an array with its upper left corner at a place, and a thin line around it."""
+        (left, top), (width, height) = place, size
+        extent = (left, left + width, top + height, top)
+        drawn = style.draw_image(self.axes, values, look, limits, extent=extent, aspect="auto", **options)
+        self.box(place, size, edgecolor=self.theme.grey, linewidth=0.6)
+        return drawn
+
+    def colours(self, values: Array, place: Place, size: Place) -> None:
+        """Draw an image whose channels are red, green and blue from 0 to 1."""
+        (left, top), (width, height) = place, size
+        self.axes.imshow(np.nan_to_num(values), extent=(left, left + width, top + height, top), aspect="auto")
+        self.box(place, size, edgecolor=self.theme.grey, linewidth=0.6)
+
+    def numbers(self, values: Array, drawn: AxesImage, place: Place, size: Place, *, digits: int, pale_zeros: bool = False) -> None:
+        """Write its number into each cell of an image that was drawn, if all of them fit; zeros, where they do not matter, in grey."""
+        rows, columns = values.shape
+        across, down = size[0] / columns, size[1] / rows
+        texts = style.fitted(values, digits, across)
+        if texts is None:
+            return
+        shades = drawn.to_rgba(drawn.get_array())  # type: ignore[arg-type]
+        for (row, column), (text, points) in zip(np.ndindex(values.shape), texts, strict=True):
+            zero = pale_zeros and values[row, column] == 0
+            colour = self.theme.rule if zero else style.readable_on(shades[row, column], self.theme)
+            middle = place[0] + (column + 0.5) * across, place[1] + (row + 0.5) * down
+            self.text(middle, text, ha="center", va="center", fontsize=points, color=colour)
+
+    def text(self, place: Place, text: str, **look: Any) -> None:
+        """Write a text; its upper left corner is at the place, unless the look says otherwise."""
+        self.axes.text(*place, text, **{"fontsize": 7.5, "va": "top", **look})
+
+    def box(self, place: Place, size: Place, **look: Any) -> None:
+        """Draw a rectangle."""
+        self.axes.add_patch(Rectangle(place, *size, **{"facecolor": "none", "edgecolor": self.theme.ink, "zorder": 3, **look}))
+
+    def card(self, place: Place, size: Place, **look: Any) -> None:
+        """Draw a rectangle with round corners."""
+        style_of_box = "round,pad=0,rounding_size=0.04"
+        self.axes.add_patch(FancyBboxPatch(place, *size, boxstyle=style_of_box, **{"zorder": 3, **look}))
+
+    def line(self, points: list[Place], *, arrow: bool, **look: Any) -> None:
+        """Draw a line through points, with a head at its end."""
+        look = {"color": self.theme.grey, "linewidth": 0.9, "solid_joinstyle": "round", **look}
+        self.axes.plot(*zip(*points, strict=True), **look)
+        if arrow:
+            (left, top), end = points[-2:]
+            start = end[0] - np.sign(end[0] - left) * 0.02, end[1] - np.sign(end[1] - top) * 0.02
+            head = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7}
+            self.axes.annotate("", end, start, arrowprops={"color": look["color"], "linewidth": look["linewidth"], **head})
+
+
+def shortened(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Return a text that is at most so many inches wide, cut where it must be."""
+    text = " ".join(text.split())
+    if text_width(text, size, weight) <= width:
+        return text
+    while text and text_width(f"{text}…", size, weight) > width:
+        text = text[:-1]
+    return f"{text}…"

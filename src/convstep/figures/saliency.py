@@ -1,0 +1,128 @@
+"""An image beside the gradient of a score by it.
+
+One rule: it draws the arrays that it is given and computes none of them.
+"""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from convstep.checks import Array, array, numbers, refusal
+from convstep.figures import style
+from convstep.figures.board import wrapped
+from convstep.figures.canvas import Canvas
+from convstep.figures.grids import largest_of, oddities
+from convstep.figures.numerals import brief
+from convstep.figures.style import Picture
+from convstep.figures.themes import theme_named
+
+__all__ = ["draw_pixels", "draw_saliency", "pixels"]
+
+LEFT, BETWEEN = 0.45, 0.25  # inches
+SIDE, NARROWEST, WIDEST = 2.1, 1.5, 6.8  # inches of an image, of the place for one, of a text
+FAINT = 0.3  # of an image under its gradient
+
+
+def draw_saliency(image: Any, gradient: Any, *, title: str = "Saliency", theme: str | None = None) -> Picture:
+    """Draw an image beside the gradient of a score by it: which pixels would change the score, and how.
+
+    Parameters
+    ----------
+    image : (height, width) or (height, width, channels)
+        With three channels it is drawn in colours.
+    gradient : array
+        Of the shape of the image, as `Model.saliency` returns it. Of several channels the largest magnitude is drawn, as in Simonyan,
+        Vedaldi and Zisserman 2013, Deep inside convolutional networks, section 3.1.
+    title : str
+    theme : {"light", "dark"}, optional
+        The paper; by default what `use_theme` chose.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ShapeError, ArgumentTypeError
+        If the two do not go together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convstep.figures import draw_saliency
+    >>> rows, columns = np.mgrid[0:12, 0:12]
+    >>> image = np.exp(-((rows - 4) ** 2 + (columns - 6) ** 2) / 12)
+    >>> gradient = image * np.sin(columns)
+    >>> figure = draw_saliency(image, gradient)
+    """
+    op = "draw_saliency"
+    look = theme_named(op, theme)
+    picture, slopes = pixels(op, "image", image), pixels(op, "gradient", gradient)
+    if picture.shape != slopes.shape:
+        fact = f"gradient must have the shape of image, {picture.shape}, not {slopes.shape}"
+        raise refusal(op, fact, {"image": picture, "gradient": slopes})
+    rows, columns, channels = picture.shape
+    side = SIDE / max(rows, columns)
+    size = max(columns * side, 0.2), max(rows * side, 0.2)
+    magnitude = np.abs(slopes).max(axis=2)
+    limit = largest_of(slopes)
+    options: dict[str, Any] = (
+        {"look": "signed", "limits": (-limit, limit)} if channels == 1 else {"look": "gradient", "limits": (0.0, limit)}
+    )
+    shown = slopes[:, :, 0] if channels == 1 else magnitude
+    words = "Blue pixels would raise the score, orange ones lower it. Right: the larger the slope, the stronger the colour."
+    if channels > 1:
+        shown, options = magnitude, {"look": "gradient", "limits": (0.0, limit)}
+        words = "Middle: the largest slope of a pixel's channels. Right: the larger it is, the stronger the colour on the image."
+        words += "" if channels == 3 else f" Of the image, channel 0 of {channels} is drawn."
+    strange = oddities(slopes)
+    explanation = wrapped(words + (f" Of the slopes {strange.removeprefix('of ')}." if strange else ""), WIDEST, 7.5)
+    top, slot = 0.86 + 0.135 * explanation.count("\n"), max(size[0], NARROWEST)
+    with style.house_style(look):
+        full = 3 * slot + 2 * BETWEEN + 2 * LEFT, top + size[1] + 0.34
+        canvas = Canvas(full, title=title, explanation=explanation, theme=look)
+        places = [(LEFT + n * (slot + BETWEEN) + (slot - size[0]) / 2, top) for n in range(3)]
+        for (left, _), name in zip(places, ("image", "gradient" if channels == 1 else "largest slope", "both"), strict=True):
+            canvas.text((left + size[0] / 2, top - 0.05), name, fontsize=8, ha="center", va="bottom")
+        draw_pixels(canvas, picture, places[0], size)
+        canvas.image(shown, places[1], size, **options)
+        draw_pixels(canvas, picture, places[2], size, faint=True)
+        strength = np.clip(np.nan_to_num(magnitude / limit, posinf=1.0), 0, 1)
+        canvas.image(shown, places[2], size, alpha=strength**0.6, **options)
+        for (left, _), values in zip(places, (picture, slopes), strict=False):
+            canvas.text((left + size[0] / 2, top + size[1] + 0.05), _range(values), fontsize=7, ha="center", color=look.grey)
+    return canvas.figure
+
+
+def _range(values: Array) -> str:
+    finite = values[np.isfinite(values)]
+    return f"{brief(float(finite.min()))} to {brief(float(finite.max()))}" if finite.size else "no number"
+
+
+def pixels(op: str, name: str, value: Any) -> Array:
+    """Return an image with an axis for its channels."""
+    read = numbers(op, name, value)
+    if read.ndim not in (2, 3):
+        fact = f"{name} must have the axes (height, width) or (height, width, channels), not {read.ndim}"
+        raise refusal(op, fact, {name: read})
+    axes = ("height", "width", "channels")
+    return array(op, name, read[:, :, None] if read.ndim == 2 else read, axes).astype(np.float64)
+
+
+def draw_pixels(canvas: Canvas, picture: Array, place: tuple[float, float], size: tuple[float, float], *, faint: bool = False) -> None:
+    """Draw an image as it looks: from 0 to 1, from 0 to 255, or from its smallest to its largest value."""
+    largest = largest_of(picture)
+    picture = picture if style.BOUNDS[0] < largest < style.BOUNDS[1] else picture / largest
+    finite = picture[np.isfinite(picture)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = (
+        (0.0, 1.0) if low >= 0 and high <= 1 else (0.0, 255.0) if low >= 0 and high <= 255 else (low, high if high > low else low + 1)
+    )
+    if picture.shape[2] == 3:
+        shades = np.clip((picture - low) / (high - low), 0, 1)
+        page = np.array(to_rgb(canvas.theme.page))
+        canvas.colours(shades * FAINT + page * (1 - FAINT) if faint else shades, place, size)
+    else:
+        limits = (low, low + (high - low) / FAINT) if faint else (low, high)
+        canvas.image(picture[:, :, 0], place, size, look="paper", limits=limits)
