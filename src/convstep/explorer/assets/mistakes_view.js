@@ -9,10 +9,10 @@ import { drawMistake } from "./mistakes_picture.js";
 
 /**
  * Make the view.
- * @param {{ store: object, words: object, data: object, announce: (text: string) => void }} parts
+ * @param {{ store: object, words: object, data: object, announce: (text: string) => void, isDark: () => boolean }} parts
  * @returns {{ element: HTMLElement, update: Function, destroy: Function, picture: () => SVGElement|null }}
  */
-export function makeMistakesView({ store, words, data, announce }) {
+export function makeMistakesView({ store, words, data, announce, isDark }) {
   const waiting = h("p", { class: "cs-soft" }, words.t(data.mistakes ? "mistakes.loading" : "mistakes.missing"));
   const element = h("div", { class: "cs-mistakes" }, waiting);
   let [index, list, detail, gone, dark] = [null, null, null, false, null];
@@ -49,11 +49,10 @@ export function makeMistakesView({ store, words, data, announce }) {
 
   function show(state) {
     const id = shownId(state);
-    const isDark = element.closest("[data-theme=dark]") !== null;
-    if (detail?.id === id && isDark === dark) {
+    if (detail?.id === id && isDark() === dark) {
       return;
     }
-    dark = isDark;
+    dark = isDark();
     detail?.destroy();
     const mistake = index.byId.get(id);
     detail =

@@ -11,6 +11,7 @@ import { sayProblem } from "./words.js";
 
 const PAUSE = 200; // milliseconds after the last change
 const LONG_LINK = 2000; // characters that every mail and chat program lets pass
+const FIRST_DIGIT = 3; // that the view "a network" begins with
 const LARGEST_FILE = 8 * 2 ** 20; // bytes
 
 /**
@@ -90,7 +91,7 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
     const { state } = store;
     const index = state.view === "mistakes" && data.mistakes ? await loadMistakes(data.mistakes) : null;
     const mistake = index && (index.byId.get(state.mistakes.id ?? index.list[0].id) ?? null);
-    return snippetOf(state, { words, mistake, network: data.network?.name });
+    return snippetOf(state, { words, mistake, network: data.network?.name, digit: data.digits?.[FIRST_DIGIT]?.index });
   }
 
   async function address() {

@@ -11,15 +11,15 @@ const MOST = 1500; // numbers of results that are written out
 /**
  * Write the program.
  * @param {object} state
- * @param {{ words: object, mistake?: object|null, network?: string|null }} about words for the comments; of the view "the mistakes" the one
- *   that is shown; of the view "a network" the name of the network
+ * @param {{ words: object, mistake?: object|null, network?: string|null, digit?: number }} about words for the comments; of the view "the
+ *   mistakes" the one that is shown; of the view "a network" the name of the network and the test digit that it begins with
  * @returns {string}
  */
-export function snippetOf(state, { words, mistake = null, network = null }) {
+export function snippetOf(state, { words, mistake = null, network = null, digit = 0 }) {
   const writers = {
     layer: () => layerSnippet(state.layer, words),
     pooling: () => poolingSnippet(state.pooling, words),
-    network: () => networkSnippet(state.network, network, words),
+    network: () => networkSnippet(state.network, network, digit, words),
     mistakes: () => (mistake === null ? [comment(words, "mistakes.loading")] : mistakeSnippet(mistake, words)),
   };
   return `${writers[state.view]().flat().filter((line) => line !== null).join("\n")}\n`;
@@ -128,7 +128,7 @@ function named(given) {
   return "hparameters" in given ? { ...given, hparameters: { data: [] } } : given;
 }
 
-function networkSnippet({ image, class: chosen }, network, words) {
+function networkSnippet({ image, class: chosen }, network, digit, words) {
   const index = chosen === null ? "" : `, ${chosen}`;
   return [
     comment(words, "snippet.network"),
@@ -144,7 +144,7 @@ function networkSnippet({ image, class: chosen }, network, words) {
       : `path = Path(${JSON.stringify(network)})`,
     "model = convstep.load_model(path)",
     image === null ? comment(words, "snippet.network.no_image") : null,
-    image === null ? `image = convstep.data.load_digits()[1][0][0][:, :, np.newaxis] / 255` : pythonArray("image", [image.height, image.width, image.channels], image.values, image.width * image.channels),
+    image === null ? `image = convstep.data.load_digits()[1][0][${digit}][:, :, np.newaxis] / 255` : pythonArray("image", [image.height, image.width, image.channels], image.values, image.width * image.channels),
     "",
     "outputs = model.layer_outputs(image)",
     `gradient = model.saliency(image${index})`,
