@@ -84,6 +84,7 @@ function makeScreen({ store, words, data, model, place, root }) {
   const complain = (text) => write(alert, text);
   const isDark = () => root.getAttribute("data-theme") === "dark";
   const views = new Map();
+  let shown = null; // the view that saw the last change
   const help = makeHelp({ words });
   const toolbar = makeToolbar({ store, words, model, root, openHelp: help.open });
   const panels = new Map(VIEWS.map((view) => [view, h("section", { class: "cs-panel", role: "tabpanel", id: newId("panel"), tabindex: -1 })]));
@@ -135,7 +136,8 @@ function makeScreen({ store, words, data, model, place, root }) {
       }
       tabs.update();
       toolbar.update();
-      current().update(state, kind);
+      current().update(state, shown === state.view ? kind : "change");
+      shown = state.view;
       if (kind === "change") {
         share.update(state);
       }

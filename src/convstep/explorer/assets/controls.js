@@ -76,17 +76,17 @@ export function makeStepper({ label, less, more, least, most, change, role }) {
 
 /**
  * A list of things to do or to choose, folded up.
- * @param {{ label: string, options: { value: string, label: string }[], choose: (value: string) => void, prompt?: string, role?: string }} parts
- *   with a prompt it is a list of deeds: it returns to the prompt
+ * @param {{ label: string, options: { value: string, label: string }[], choose: (value: string) => void, prompt?: string, role?: string,
+ *   bare?: boolean }} parts with a prompt it is a list of deeds: it returns to the prompt; bare: the label is heard, not seen
  * @returns {{ element: HTMLElement, update: (value: string) => void }}
  */
-export function makeMenu({ label, options, choose, prompt, role }) {
+export function makeMenu({ label, options, choose, prompt, role, bare = false }) {
   const id = newId("menu");
   const items = (prompt === undefined ? [] : [h("option", { value: "" }, prompt)]).concat(
     options.map((option) => h("option", { value: option.value }, option.label)),
   );
   const select = h("select", { id, "data-role": role, on: { change: onChange } }, items);
-  const element = h("div", { class: "cs-field-row" }, h("label", { for: id }, label), select);
+  const element = h("div", { class: "cs-field-row" }, h("label", { for: id, class: bare ? "cs-hidden" : null }, label), select);
 
   function onChange() {
     const { value } = select;

@@ -9,7 +9,7 @@ const SHOWN = 60;
 /**
  * Make the card.
  * @param {{ words: object }} parts
- * @returns {{ element: HTMLElement, show: (entry: object) => void, progress: (landed: (i: number) => boolean) => void }} an entry has title,
+ * @returns {{ element: HTMLElement, show: (entry: object) => void, progress: (landed: (i: number) => boolean, sentence: string) => void }} an entry has title,
  *   text, columns (headings) and terms: { factors: string[], product: number }[]; `progress` greys what has not been added yet
  */
 export function makeEntryCard({ words }) {
@@ -20,7 +20,7 @@ export function makeEntryCard({ words }) {
   const body = h("tbody");
   const more = h("p", { class: "cs-note" });
   const region = h("div", { class: "cs-terms", role: "region", tabindex: 0, "aria-labelledby": id }, h("table", {}, head, body));
-  const element = h("section", { class: "cs-card cs-entry", "aria-labelledby": id }, title, text, region, more);
+  const element = h("section", { class: "cs-card cs-summed", "aria-labelledby": id }, title, text, region, more);
   let rows = [];
   let shown = null;
 
@@ -42,7 +42,9 @@ export function makeEntryCard({ words }) {
     shown = null;
   }
 
-  function progress(landed) {
+  /** Grey what has not been added yet, and say how far the sum is. */
+  function progress(landed, sentence) {
+    write(text, sentence);
     const done = rows.map((_, i) => landed(i));
     if (shown === null || done.some((now, i) => now !== shown[i])) {
       rows.forEach((row, i) => setAttribute(row, "class", done[i] ? null : "cs-later"));

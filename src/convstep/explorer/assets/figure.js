@@ -5,12 +5,12 @@ import { h, write } from "./dom.js";
 
 /**
  * Make a figure around a grid.
- * @param {{ name: string, grid: { element: HTMLElement }, thumbs?: { element: HTMLElement }, look?: string, text?: string }} parts
+ * @param {{ name: string, grid: { element: HTMLElement }, thumbs?: { element: HTMLElement }, extra?: HTMLElement, look?: string, text?: string }} parts
  * @returns {{ element: HTMLElement, shape: (text: string) => void, note: (text: string) => void }}
  */
-export function makeFigure({ name, grid, thumbs, look = "", text = "" }) {
+export function makeFigure({ name, grid, thumbs, extra, look = "", text = "" }) {
   const shape = h("span", { class: "cs-shape cs-number" });
-  const title = h("h3", {}, h("code", {}, name), " ", shape);
+  const title = h("div", { class: "cs-figure-head" }, h("h3", {}, h("code", {}, name), " ", shape), extra);
   const note = h("p", { class: "cs-note" }, text);
   const element = h("div", { class: `cs-figure ${look}` }, title, thumbs?.element, grid.element, note);
   return { element, thumbs, shape: (sides) => write(shape, sides), note: (sentence) => write(note, sentence) };

@@ -58,6 +58,7 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
     const [width, height] = [across(view) * CELL, (rows + frame.top + frame.bottom) * CELL];
     setAttribute(picture, "viewBox", `${-RIM} ${-RIM} ${width + 2 * RIM} ${height + 2 * RIM}`);
     element.style.setProperty("--columns", across(view));
+    element.style.setProperty("--rows", rows + frame.top + frame.bottom);
     setAttribute(table, "aria-rowcount", rows + frame.top + frame.bottom);
     setAttribute(table, "aria-colcount", across(view));
     const hadFocus = element.contains(document.activeElement);

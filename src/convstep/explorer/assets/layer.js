@@ -13,7 +13,7 @@ import { makeLayerSettings } from "./layersettings.js";
 import { followLayer, layerSum, sayLayerEntry } from "./layersays.js";
 import { makeLookout } from "./lookout.js";
 import { plainNumber } from "./numbers.js";
-import { makePlayer } from "./player.js";
+import { makePlayer, playerKey } from "./player.js";
 import { portrait } from "./portrait.js";
 import { makeSizeFormula } from "./sizes.js";
 import { makeTools } from "./tools.js";
@@ -43,10 +43,10 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
   lookout = makeLookout({
     entries,
     follow: (tensor, index) => followLayer(scene(), store.state.layer, tensor, index),
-    say: (tensor, index, found) => whisper.say(sayLayerEntry(words, scene(), { tensor, index, found, direction: store.state.layer.direction })),
+    say: (tensor, index, found) => whisper.say(sayEntry({ tensor, index }, found)),
     hush: () => whisper.hush(),
   });
-  const settings = makeLayerSettings({ store, words, data, announce, change: actions.change });
+  const settings = makeLayerSettings({ words, data, announce, change: actions.change });
   const direction = makeChoice({
     label: words.t("direction"),
     role: "direction",
@@ -59,9 +59,7 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     words,
     announce,
     where: () => {
-      const { at } = store.state.layer;
-      const { z } = scene();
-      return { step: (at[0] * z.shape[1] + at[1]) * z.shape[2] + at[2], steps: z.data.length, name: nameOfStep() };
+      return { step: stepOf(store.state.layer.at), steps: scene().z.data.length, name: nameOfStep() };
     },
     go: (step) => {
       const { z } = scene();
@@ -81,10 +79,14 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
   );
   element.addEventListener("cs-playing", ({ detail }) => element.classList.toggle("cs-gliding", !detail));
 
+  function stepOf([row, column, k]) {
+    const [, across, count] = scene().z.shape;
+    return (row * across + column) * count + k;
+  }
+
   function nameOfStep() {
     const { at } = store.state.layer;
-    const { z } = scene();
-    return `${entryName("Z", at)} = ${plainNumber(z.data[(at[0] * z.shape[1] + at[1]) * z.shape[2] + at[2]])}`;
+    return `${entryName("Z", at)} = ${plainNumber(scene().z.data[stepOf(at)])}`;
   }
 
   function pick(name, r, c) {
@@ -93,13 +95,26 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     if (at !== null && !["products", "pieces", "shares"].includes(tensor)) {
       picked = { tensor, index: at };
       showPicked("change");
-      announce(sayPicked());
+      announce(sayEntry(picked));
     }
   }
 
-  function sayPicked() {
-    const found = followLayer(scene(), store.state.layer, picked.tensor, picked.index);
-    return sayLayerEntry(words, scene(), { ...picked, found, direction: store.state.layer.direction });
+  function sayEntry({ tensor, index }, found = followLayer(scene(), store.state.layer, tensor, index)) {
+    const { direction: way } = store.state.layer;
+    return sayLayerEntry(words, scene(), { tensor, index, found, direction: way, landed: landedAt(tensor, index, found) });
+  }
+
+  /** What an entry of a gradient is so far, while it grows. */
+  function landedAt(tensor, index, { terms }) {
+    const { layer } = store.state;
+    if (layer.sums === "final" || layer.direction === "forward" || !["dxPadded", "dw", "db"].includes(tensor)) {
+      return undefined;
+    }
+    const { shape, data: values } = scene().running(layer.at)[tensor];
+    return {
+      value: values[index.reduce((place, i, axis) => place * shape[axis] + i, 0)],
+      count: terms.filter(({ dz }) => stepOf(dz) <= stepOf(layer.at)).length,
+    };
   }
 
   /** The card shows what was chosen; on the way back it begins with the cell in the middle of the window. */
@@ -122,8 +137,7 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
       }
     }
     const running = layer.direction === "backward" && layer.sums === "running";
-    const step = ([a, b, c]) => (a * scene().z.shape[1] + b) * scene().z.shape[2] + c;
-    card.progress((i) => !running || shownSum.terms[i].step === null || step(shownSum.terms[i].step) <= step(layer.at));
+    card.progress((i) => !running || shownSum.terms[i].step === null || stepOf(shownSum.terms[i].step) <= stepOf(layer.at), running ? sayEntry(chosen) : shownSum.text);
   }
 
   let shownKey = "";
@@ -163,27 +177,15 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
   }
 
   function key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) {
-      return false;
-    }
-    const arrow = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    const onButton = event.target.closest("button, summary, a, label, input");
-    if (arrow !== undefined) {
-      const { at } = store.state.layer;
-      player.pause();
-      actions.goTo(at[0] + arrow[0], at[1] + arrow[1]);
-      announce(nameOfStep());
-      return true;
-    }
-    const deeds = {
-      n: () => player.step(1),
-      p: () => player.step(-1),
-      b: () => actions.choose({ direction: store.state.layer.direction === "forward" ? "backward" : "forward" }),
-      " ": onButton ? undefined : () => player.toggle(),
-    };
-    const deed = deeds[event.key.toLowerCase()];
-    deed?.();
-    return deed !== undefined;
+    return playerKey(event, {
+      player,
+      move: (rows, columns) => {
+        const { at } = store.state.layer;
+        actions.goTo(at[0] + rows, at[1] + columns);
+        announce(nameOfStep());
+      },
+      turn: () => actions.choose({ direction: store.state.layer.direction === "forward" ? "backward" : "forward" }),
+    });
   }
 
   return {

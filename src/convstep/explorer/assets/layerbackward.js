@@ -32,8 +32,16 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     dw: gridOf("dw", "dw", "small"),
     db: gridOf("db", "db", "small"),
   };
+  const fills = makeMenu({
+    label: words.t("layer.dz.fill"),
+    prompt: words.t("layer.dz.fill.choose"),
+    role: "fill",
+    bare: true,
+    options: DZ_FILLS.map((value) => ({ value, label: words.t(`layer.dz.fill.${value}`) })),
+    choose: actions.fillDz,
+  });
   const figures = {
-    dz: makeFigure({ name: "dZ", grid: entries.dz.grid, thumbs: outputThumbs(), look: "cs-figure-large", text: words.t("layer.dz.note") }),
+    dz: makeFigure({ name: "dZ", grid: entries.dz.grid, thumbs: outputThumbs(), look: "cs-figure-large", extra: fills.element, text: words.t("layer.dz.note") }),
     gradient: makeFigure({ name: "dA_prev", grid: entries.gradient.grid, thumbs: channelThumbs(), look: "cs-figure-large" }),
     backFilter: makeFigure({ name: "W", grid: entries.backFilter.grid }),
     pieces: makeFigure({ name: "W · dZ", grid: entries.pieces.grid }),
@@ -43,13 +51,6 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     dw: makeFigure({ name: "dW", grid: entries.dw.grid }),
     db: makeFigure({ name: "db", grid: entries.db.grid }),
   };
-  const fills = makeMenu({
-    label: words.t("layer.dz.fill"),
-    prompt: words.t("layer.dz.fill.choose"),
-    role: "fill",
-    options: DZ_FILLS.map((value) => ({ value, label: words.t(`layer.dz.fill.${value}`) })),
-    choose: actions.fillDz,
-  });
   const sums = makeChoice({
     label: words.t("sums"),
     role: "sums",
@@ -58,17 +59,22 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
   });
   const says = Object.fromEntries(["dz", "image", "filter", "bias", "sum"].map((name) => [name, h("p", { class: "cs-says cs-number" })]));
   const received = [0, 1].map(() => h("span", { class: "cs-between cs-factor cs-number" }));
-  figures.dz.element.append(fills.element);
   const element = h(
     "div",
     { class: "cs-backward" },
     h("div", { class: "cs-intro" }, h("p", {}, words.t("layer.back.intro")), h("div", { class: "cs-sums" }, sums.element)),
-    h("div", { class: "cs-stage" }, figures.dz.element, sign("→"), figures.gradient.element),
+    h(
+      "div",
+      { class: "cs-stage cs-stage-back" },
+      figures.dz.element,
+      h("div", { class: "cs-middle" }, figures.backFilter.element, received[0], figures.pieces.element, sign("→")),
+      figures.gradient.element,
+    ),
     h(
       "div",
       { class: "cs-cards" },
-      card("image", [says.dz, says.image], [[figures.backFilter.element, received[0]], [sign("="), figures.pieces.element]]),
-      card("filter", [says.filter], [[figures.backImage.element], [figures.backWindow.element, received[1]], [sign("="), figures.shares.element], [sign("→"), figures.dw.element]]),
+      card("image", [says.dz, says.image], []),
+      card("filter", [says.filter], [[figures.backImage.element], [figures.backWindow.element, received[1]], [figures.shares.element], [sign("→"), figures.dw.element]]),
       card("bias", [says.bias], [[figures.db.element, says.sum]]),
     ),
   );
@@ -178,7 +184,7 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     entries.shares.grid.show({ ...square, value: (r, c) => cell(r, c) * dz, colour: signed(limits.x * limits.dz) });
     entries.dw.grid.show({ ...square, value: (r, c) => landed.dw.data[place(r, c)], colour: signed(limits.dw) });
     entries.db.grid.show({ rows: 1, columns: 1, value: () => landed.db.data[k], colour: signed(limits.db) });
-    received.forEach((span) => write(span, `× ${factor(dz)}`));
+    received.forEach((span) => write(span, `× ${factor(dz)} =`));
   }
 
   function sayStep({ at, channel, sums: which }, scene, landed) {

@@ -55,6 +55,7 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
   const element = h(
     "div",
     { class: "cs-forward" },
+    h("div", { class: "cs-intro" }, h("p", {}, words.t("layer.intro"))),
     h("div", { class: "cs-stage" }, figures.image.element, sign("→"), figures.output.element),
     h(
       "section",

@@ -65,19 +65,20 @@ export function layerEntry(scene, tensor, index) {
  * One sentence about an entry.
  * @param {object} words
  * @param {object} scene
- * @param {{ tensor: string, index: number[], found: object, direction: string }} entry
+ * @param {{ tensor: string, index: number[], found: object, direction: string, landed?: { value: number, count: number } }} entry landed: its
+ *   value so far, and of how many pieces, where the sum is still growing
  * @returns {string}
  */
-export function sayLayerEntry(words, scene, { tensor, index, found, direction }) {
+export function sayLayerEntry(words, scene, { tensor, index, found, direction, landed }) {
   if (NAMES[tensor] === undefined) {
     return words.t(`layer.says.${tensor}`);
   }
   const entry = layerEntry(scene, tensor, index);
-  const value = plainNumber(valueOf(scene, tensor, index));
+  const value = plainNumber(landed?.value ?? valueOf(scene, tensor, index));
   const count = (side, other) => found[side][other]?.length ?? 0;
   const [r, c] = [index[0] - scene.rows.before, index[1] - scene.columns.before];
   const isFrame = (tensor === "padded" || tensor === "dxPadded") && !(r >= 0 && c >= 0 && r < scene.rows.size && c < scene.columns.size);
-  const key = tensor === "padded" || tensor === "filters" || tensor === "bias" ? `layer.says.${tensor}.${direction}` : `layer.says.${tensor}`;
+  const key = tensor === "padded" || tensor === "filters" || tensor === "bias" ? `layer.says.${tensor}.${direction}` : `layer.says.${tensor}${landed ? ".running" : ""}`;
   return words.t(isFrame ? `layer.says.frame.${tensor}` : key, {
     entry,
     value,
@@ -85,6 +86,7 @@ export function sayLayerEntry(words, scene, { tensor, index, found, direction })
     cells: tensor === "dz" ? count("feeds", "dxPadded") : count("dependsOn", "padded"),
     weights: tensor === "dz" ? count("feeds", "dw") : count("dependsOn", "filters"),
     pieces: tensor === "db" ? count("dependsOn", "dz") : found.terms.length,
+    landed: landed?.count,
     gradients: count("feeds", "dw"),
     landings: count("feeds", "dxPadded"),
     twin: found.twin ? layerEntry(scene, found.twin.tensor, found.twin.at) : "",
@@ -115,11 +117,10 @@ export function layerSum(words, scene, entry) {
     ],
   }));
   return {
-    title: `${layerEntry(scene, tensor, index)} = ${plainNumber(valueOf(scene, tensor, index))}`,
+    title: layerEntry(scene, tensor, index),
     text: sayLayerEntry(words, scene, entry),
     columns: [words.t("entry.step"), words.t("entry.first"), words.t("entry.second")],
     terms: rows,
-    sums: own === undefined,
   };
 }
 

@@ -32,14 +32,18 @@ function makeScene({ image, filters, bias, stride, padding, dilation, dz: given 
   const limits = Object.fromEntries(
     Object.entries({ x, w, z, dz, dx: back.dxPadded, dw: back.dw, b, db: back.db }).map(([name, tensor]) => [name, strongest(tensor.data)]),
   );
-  const scene = { options, x, w, b, z, dz, padded, rows, columns, back, limits, unusedRows: unusedOf(rows), unusedColumns: unusedOf(columns) };
+  const scene = { options, x, w, b, z, dz, padded, rows, columns, back, limits, unusedRows: placesUnderNoWindow(rows), unusedColumns: placesUnderNoWindow(columns) };
   scene.bare = x.data.every((value) => value >= 0 && value <= 1);
   scene.running = makeRunning(scene);
   return scene;
 }
 
-/** The places of one axis, counted from the first cell of the image, that lie under no cell of any window. */
-function unusedOf({ padded, before, out, kernel, stride, dilation }) {
+/**
+ * The places of one axis, counted from the first cell of the image, that lie under no cell of any window.
+ * @param {object} axis
+ * @returns {number[]}
+ */
+export function placesUnderNoWindow({ padded, before, out, kernel, stride, dilation }) {
   const used = new Set();
   for (let place = 0; place < out; place += 1) {
     for (let tap = 0; tap < kernel; tap += 1) {

@@ -2,40 +2,22 @@
 // One rule: a setting that cannot be is refused with the reason, and nothing changes.
 
 import { LIMITS } from "./checking.js";
-import { makeChoice, makeMenu, makeStepper } from "./controls.js";
+import { makeChoice, makeMenu } from "./controls.js";
 import { h } from "./dom.js";
-import { makeImagePicker } from "./images.js";
+import { makeImageSettings, makeSetting } from "./imagesettings.js";
 import { KERNELS, withKernel } from "./kernels.js";
 import { reshaped, resizedFilters } from "./settling.js";
 
 /**
  * Make the settings.
- * @param {{ store: object, words: object, data: object, announce: Function, change: Function }} parts change(description, next, options)
+ * @param {{ words: object, data: object, announce: Function, change: Function }} parts change(description, next, options)
  *   replaces the layer of the state
  * @returns {{ element: HTMLElement, update: (layer: object) => void, destroy: () => void }}
  */
-export function makeLayerSettings({ store, words, data, announce, change }) {
-  const picker = makeImagePicker({
-    words,
-    data,
-    announce,
-    size: () => 32,
-    onImage: (image) => change("did.picture", (layer) => ({ ...layer, image })),
-  });
-  const stepper = (key, most, next, least = 1) =>
-    makeStepper({
-      label: words.t(`layer.${key}`),
-      less: words.t("less", { what: words.t(`layer.${key}`) }),
-      more: words.t("more", { what: words.t(`layer.${key}`) }),
-      least,
-      most,
-      role: key,
-      change: (value) => change(`did.${key}`, (layer) => next(layer, value)),
-    });
+export function makeLayerSettings({ words, data, announce, change }) {
+  const image = makeImageSettings({ words, data, announce, change });
+  const stepper = (key, most, next, least) => makeSetting({ key, most, next, least, words, change });
   const steppers = {
-    height: stepper("height", 32, (layer, height) => ({ ...layer, image: resizedImage(layer.image, { height }) })),
-    width: stepper("width", 32, (layer, width) => ({ ...layer, image: resizedImage(layer.image, { width }) })),
-    channels: stepper("channels", LIMITS.channels, (layer, channels) => ({ ...layer, image: withChannels(layer.image, channels) })),
     size: stepper("size", 7, (layer, size) => ({ ...layer, filters: resizedFilters(layer, size) })),
     count: stepper("count", LIMITS.filters, withCount),
     stride: stepper("stride", LIMITS.stride, (layer, stride) => ({ ...layer, stride })),
@@ -59,7 +41,6 @@ export function makeLayerSettings({ store, words, data, announce, change }) {
     "details",
     { class: "cs-card cs-settings", open: true },
     h("summary", {}, words.t("settings")),
-    h("fieldset", {}, h("legend", {}, words.t("layer.image")), picker.element, [steppers.height, steppers.width, steppers.channels].map((one) => one.element)),
     h("fieldset", {}, h("legend", {}, words.t("layer.filters")), presets.element, [steppers.size, steppers.count].map((one) => one.element)),
     h(
       "fieldset",
@@ -70,53 +51,26 @@ export function makeLayerSettings({ store, words, data, announce, change }) {
       steppers.pad.element,
       steppers.dilation.element,
     ),
+    image.element,
   );
   element.open = !matchMedia("(max-width: 760px)").matches;
 
   return {
     element,
-    update: ({ image, filters, stride, dilation, padding: pad }) => {
-      const shown = { ...image, size: filters.size, count: filters.count, stride, dilation, pad: typeof pad === "number" ? pad : 0 };
+    update: ({ image: shownImage, filters, stride, dilation, padding: pad }) => {
+      const shown = { size: filters.size, count: filters.count, stride, dilation, pad: typeof pad === "number" ? pad : 0 };
       Object.entries(steppers).forEach(([key, one]) => one.update(shown[key]));
       steppers.pad.element.hidden = typeof pad !== "number";
       padding.update(typeof pad === "number" ? "number" : pad);
-      picker.update(store.state);
+      image.update(shownImage);
     },
-    destroy: () => picker.destroy(),
+    destroy: image.destroy,
   };
 }
 
 /** A number of zeros close to what the word meant. */
 function paddingAsNumber({ padding, filters, dilation }) {
   return padding === "valid" ? 1 : typeof padding === "number" ? padding : Math.floor(((filters.size - 1) * dilation) / 2);
-}
-
-/**
- * Cut an image or fill it up with zeros.
- * @param {object} image
- * @param {{ height?: number, width?: number }} sides
- * @returns {object}
- */
-export function resizedImage(image, { height = image.height, width = image.width }) {
-  const values = reshaped(image.values, [image.height, image.width, image.channels], [height, width, image.channels]);
-  return { ...image, height, width, values };
-}
-
-/**
- * Give an image more channels or fewer; a new one is the last one in its mirror.
- * @param {object} image
- * @param {number} channels
- * @returns {object}
- */
-export function withChannels({ height, width, channels: had, values }, channels) {
-  const result = reshaped(values, [height, width, had], [height, width, channels]);
-  for (let c = had; c < channels; c += 1) {
-    for (let cell = 0; cell < height * width; cell += 1) {
-      const mirrored = Math.floor(cell / width) * width + (width - 1 - (cell % width));
-      result[cell * channels + c] = result[mirrored * channels + c - 1];
-    }
-  }
-  return { height, width, channels, values: result };
 }
 
 /** More filters or fewer; a new one is the next preset, with a bias of 0. */

@@ -1,28 +1,33 @@
 // What the page shows first: a handwritten three, and a filter that answers to edges.
-// One rule: it says something at once, in numbers that can be checked in the head (tenths).
+// One rule: it says something at once, in numbers that can be checked in the head. Quarters add up without rounding.
 
 const THREE = [
   "............",
-  "...25898....",
-  "..2AA88AA...",
-  "..3A2..2AA..",
-  ".......3A9..",
-  "....477AA3..",
-  "....8AAA7...",
-  "......27AA2.",
-  ".4......5A5.",
-  ".7A3...3AA4.",
-  "..6AA9AAA7..",
-  "....488642..",
+  "...12332....",
+  "..1444444...",
+  "..141..144..",
+  "........43..",
+  "....23344...",
+  "....34443...",
+  "......1344..",
+  ".2......44..",
+  ".34....144..",
+  "..44344442..",
+  "...233321...",
 ];
-const TENTHS = ".123456789A";
 
 const OPENING_IMAGE = {
   height: THREE.length,
   width: THREE[0].length,
   channels: 1,
-  values: THREE.flatMap((row) => [...row].map((sign) => TENTHS.indexOf(sign) / 10)),
+  values: THREE.flatMap((row) => [...row].map((quarters) => (quarters === "." ? 0 : Number(quarters) / 4))),
 };
+
+// one gradient alone, two whose windows overlap, and one that is negative
+const OPENING_DZ = new Array(100).fill(0);
+Object.entries({ 12: 1, 46: 1, 47: 2, 73: -1 }).forEach(([place, value]) => {
+  OPENING_DZ[place] = value;
+});
 
 // small whole numbers with ties in it, for pooling
 const POOLED_IMAGE = {
@@ -43,13 +48,13 @@ export const FIRST_STATE = {
     stride: 1,
     padding: "valid",
     dilation: 1,
-    dz: null,
+    dz: OPENING_DZ,
     at: [4, 7, 0],
     direction: "forward",
     channel: 0,
     sums: "running",
   },
   pooling: { image: POOLED_IMAGE, size: 2, stride: 2, mode: "max", rule: "course", da: null, at: [0, 2, 0], direction: "forward", sums: "running" },
-  network: { image: null, layer: null, class: null },
+  network: { image: null, layer: null, class: null, map: 0, at: null },
   mistakes: { id: null },
 };

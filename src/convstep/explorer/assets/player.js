@@ -141,3 +141,26 @@ export function makePlayer({ words, announce, where, go, stride, row }) {
     },
   };
 }
+
+/**
+ * What the keys of a view do while no matrix and no control has them.
+ * @param {KeyboardEvent} event
+ * @param {{ player: object, move: (rows: number, columns: number) => void, turn: () => void }} parts move: the window by so many outputs;
+ *   turn: to the other direction
+ * @returns {boolean} whether the key was one of them
+ */
+export function playerKey(event, { player, move, turn }) {
+  if (event.ctrlKey || event.metaKey || event.altKey) {
+    return false;
+  }
+  const arrow = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+  if (arrow !== undefined) {
+    player.pause();
+    move(...arrow);
+    return true;
+  }
+  const pressed = event.key === " " && event.target.closest("button, summary, a, label, input");
+  const deed = { n: () => player.step(1), p: () => player.step(-1), b: turn, " ": pressed ? undefined : player.toggle }[event.key.toLowerCase()];
+  deed?.();
+  return deed !== undefined;
+}

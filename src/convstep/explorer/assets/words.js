@@ -4,17 +4,24 @@
 /** The languages, and how each calls itself. */
 export const LANGUAGES = { en: "English", zh: "简体中文" };
 
+const HOLE = /\{(\w+)(?::([^|{}]*)\|([^|{}]*))?\}/g;
+
 /**
  * Make the texts of one language.
  * @param {Object<string, Object<string, string>>} table what words.json holds
  * @param {string} language "en" or "zh"
  * @returns {{ language: string, t: (key: string, values?: object) => string, has: (key: string) => boolean }} `t` fills `{name}` with
- *   values.name; a key that is missing is returned as it is, so that a gap is seen
+ *   values.name, and `{name:one|many}` with one of the two words; a key that is missing is returned as it is, so that a gap is seen
  */
 export function makeWords(table, language) {
   function t(key, values = {}) {
     const text = table[key]?.[language] ?? table[key]?.en ?? key;
-    return text.replace(/\{(\w+)\}/g, (hole, name) => (name in values ? String(values[name]) : hole));
+    return text.replace(HOLE, (hole, name, one, many) => {
+      if (!(name in values)) {
+        return hole;
+      }
+      return one === undefined ? String(values[name]) : values[name] === 1 ? one : many;
+    });
   }
   return { language, t, has: (key) => key in table };
 }
