@@ -45,12 +45,12 @@ function convolutionLayer(reader) {
 }
 
 function depthwiseLayer(reader) {
-  const operation = depthwiseOperation(reader, reader.bias(reader.image()[2] * reader.whole("depth_multiplier")));
-  return activated(reader, operation);
+  const bias = reader.bias(reader.image()[2] * reader.whole("depth_multiplier"));
+  return activated(reader, depthwiseOperation(reader, "kernel", bias));
 }
 
 function separableLayer(reader) {
-  const between = depthwiseOperation(reader, null);
+  const between = depthwiseOperation(reader, "depthwise_kernel", null);
   const filters = reader.whole("filters");
   const pointwise = reader.weight("pointwise_kernel", [1, 1, between.shape[2], filters]);
   const [rows, columns] = between.shape.slice(0, 2).map((size) => windowAxis(size, 1));
@@ -59,10 +59,10 @@ function separableLayer(reader) {
 }
 
 /** Filters of its own for every channel: as many groups as channels. */
-function depthwiseOperation(reader, bias) {
+function depthwiseOperation(reader, name, bias) {
   const [, , channels] = reader.image();
   const [size, multiplier] = [reader.pair("kernel_size"), reader.whole("depth_multiplier")];
-  const { data } = reader.weight("depthwise_kernel", [...size, channels, multiplier]);
+  const { data } = reader.weight(name, [...size, channels, multiplier]);
   const kernel = { shape: [...size, 1, channels * multiplier], data };
   return convolutionOperation(reader.shape, kernel, bias, { ...slidingWindow(reader), groups: channels });
 }

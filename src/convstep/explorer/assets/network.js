@@ -11,9 +11,9 @@ const DEEPEST = 8;
 const MODEL_KINDS = new Set(["Sequential", "Model", "Functional"]);
 
 /**
- * @typedef {{ name: string, inputName: string, inputShape: number[], layers: NetworkLayer[], classes: number|null, notes: object,
- *   steps: object[] }} Network
- * inputShape: of one image, (H, W, C) or (H, W); classes: how many scores it gives, null if its output is no list of scores.
+ * @typedef {{ name: string, inputName: string, inputShape: number[], rounds: boolean, layers: NetworkLayer[], classes: number|null,
+ *   notes: object, steps: object[] }} Network
+ * inputShape: of one image, (H, W, C) or (H, W); rounds: whether its numbers become float32 first, as in Python; classes: how many scores it gives, null if its output is no list of scores.
  *
  * @typedef {{ name: string, kind: string, config: object, outputShape: number[], weights: Object<string, Tensor>, inputs: string[] }}
  *   NetworkLayer
@@ -49,6 +49,7 @@ export function readNetwork(bytes, { size = [32, 32] } = {}) {
     inputName: start.name,
     inputShape: shape,
     layers: plan.layers.map(({ first, last, ...layer }) => layer),
+    rounds: start.dtype === "float32",
     classes: out.length === 1 ? out[0] : null,
     notes: isPlainObject(description.notes) ? description.notes : {},
     steps: plan.steps,
@@ -70,7 +71,7 @@ export function forward(network, image) {
   if (image.length !== count) {
     throw new RangeError(`the network takes ${count} numbers (${network.inputShape.join(" x ")}), not ${image.length}`);
   }
-  const values = [Float64Array.from(image)];
+  const values = [network.rounds ? Float64Array.from(Float32Array.from(image)) : Float64Array.from(image)];
   for (let i = 1; i < network.steps.length; i += 1) {
     const { operation, inputs } = network.steps[i];
     values.push(operation.forward(inputs.map((input) => values[input])));
@@ -137,7 +138,7 @@ function inputOf({ class_name: kind, config }) {
   if (!isPlainObject(input) || !Array.isArray(input.batch_shape)) {
     throw new NetworkError("unbuilt", "The network was saved before it knew the shape of its input.");
   }
-  return { name: String(input.name ?? "input"), shape: input.batch_shape };
+  return { name: String(input.name ?? "input"), shape: input.batch_shape, dtype: input.dtype };
 }
 
 function imageShape({ shape: [, ...shape] }, size) {
