@@ -1,12 +1,298 @@
-// Holds the place of this view until it is written.
-// One rule: it never breaks the page.
+// The view "a network": a trained model, layer by layer, on the visitor's image, and backwards from the score of one class.
+// One rule: this file decides what is computed when; how it looks is in the parts.
 
-import { h } from "./dom.js";
+import { h, newId, write } from "./dom.js";
+import { makeMapDetail } from "./network_detail.js";
+import { handedOver, receptiveField } from "./network_field.js";
+import { makeFlow } from "./network_flow.js";
+import { fittedImage, makeNetworkInput } from "./network_input.js";
+import { mapCount, mapOf } from "./network_maps.js";
+import { networkPicture } from "./network_picture.js";
+import { makePrediction } from "./network_prediction.js";
+import { makeSaliency } from "./network_saliency.js";
+import { aboutLayer, aboutNetwork, kindOf, sayNetworkProblem } from "./network_says.js";
+import { openNetwork } from "./network_session.js";
+
+const LARGEST_ARCHIVE = 64 * 2 ** 20; // bytes
+const QUICK = 40; // milliseconds: a network that needs more is not asked at every movement of a pen
+const PAUSE_OF_PEN = 160;
+const sessions = new WeakMap(); // the network of a page, also after its language was changed
 
 /**
  * Make the view.
+ * @param {{ store: object, words: object, data: object, announce: Function, complain: Function, isDark: () => boolean }} parts
  * @returns {{ element: HTMLElement, update: Function, destroy: Function, picture: Function }}
  */
-export function makeNetworkView() {
-  return { element: h("p", {}, "…"), update: () => {}, destroy: () => {}, picture: () => null };
+export function makeNetworkView({ store, words, data, announce, complain, isDark }) {
+  const input = makeNetworkInput({ words, data, announce, complain, onImage: setImage, onNetwork: takeNetwork });
+  const prediction = makePrediction({ words, choose: setClass });
+  const saliency = makeSaliency({ words });
+  const flow = makeFlow({ words, choose: toggleMap });
+  const detail = makeMapDetail({ words, go: goTo, choose: (map) => openMap(seen.layer, map), close: closeMap, handOver });
+  const title = h("h2", {});
+  const about = h("p", { class: "cs-note" });
+  const open = h("button", { type: "button", class: "cs-button", on: { click: input.openNetwork } }, words.t("net.open"));
+  const shipped = h("button", { type: "button", class: "cs-button", on: { click: backToShipped } }, words.t("net.shipped"));
+  const problem = h("p", { class: "cs-alert", role: "alert" });
+  const parts = h("div", { class: "cs-net" }, h("div", { class: "cs-net-top" }, input.element, prediction.element, saliency.element), flow.element);
+  const element = h(
+    "div",
+    { class: "cs-view" },
+    h("div", { class: "cs-net-about" }, h("div", {}, title, about), h("div", { class: "cs-net-tools" }, open, shipped)),
+    problem,
+    parts,
+  );
+
+  let session = null;
+  let seen = null; // what was computed last, and of what: image, look, k, gradients, layer, map, at
+  let timer = null;
+  let pace = 0; // milliseconds that the last image took
+
+  function install(next) {
+    session = next;
+    sessions.set(data, session);
+    seen = null;
+    const layers = session.layers.map((layer) => ({ ...layer, kind: kindOf(layer), about: aboutLayer(words, layer), kernel: kernelOf(layer) }));
+    write(title, words.t("net.title", { name: session.name }));
+    write(about, aboutNetwork(words, session));
+    shipped.hidden = session.shipped;
+    input.build(session.input);
+    prediction.build(session.classes);
+    flow.build(layers);
+  }
+
+  function openBytes(bytes, name, run, isShipped) {
+    try {
+      install({ ...openNetwork(bytes, name, run), shipped: isShipped });
+      write(problem, "");
+      return true;
+    } catch (error) {
+      write(problem, sayNetworkProblem(words, error, name));
+      return false;
+    }
+  }
+
+  async function takeNetwork(file) {
+    if (file.size > LARGEST_ARCHIVE) {
+      write(problem, words.t("image.problem.large", { name: file.name, size: Math.ceil(file.size / 2 ** 20), most: LARGEST_ARCHIVE / 2 ** 20 }));
+      return;
+    }
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    if (openBytes(bytes, file.name.replace(/\.convstep$/i, ""), null, false)) {
+      showOpened();
+    }
+  }
+
+  function backToShipped() {
+    if (openShipped()) {
+      showOpened();
+    }
+  }
+
+  function openShipped() {
+    const { archive, name, run } = data.network;
+    return openBytes(Uint8Array.from(atob(archive), (letter) => letter.charCodeAt(0)), name, run, true);
+  }
+
+  function showOpened() {
+    announce(words.t("net.opened", { name: session.name }));
+    store.move((state) => ({ ...state, network: { ...state.network, layer: null, class: null, map: 0, at: null } }));
+  }
+
+  function setImage(image, { merge }) {
+    write(problem, "");
+    store.change("did.network.image", (state) => ({ ...state, network: { ...state.network, image } }), merge === undefined ? {} : { merge });
+  }
+
+  function setClass(k) {
+    store.change("did.network.class", (state) => ({ ...state, network: { ...state.network, class: k } }));
+  }
+
+  function toggleMap(layer, map) {
+    if (seen.layer === layer && seen.map === map) {
+      closeMap();
+    } else {
+      openMap(layer, map);
+    }
+  }
+
+  function openMap(layer, map) {
+    const { shape } = seen.look.outputs.get(layer);
+    if (map < 0 || map >= mapCount(shape)) {
+      return;
+    }
+    const kept = seen.layer === layer ? seen.at : brightest(seen.look.outputs.get(layer), map);
+    moveTo({ layer, map, at: kept });
+    announce(words.t("net.opened.map", { layer, map }));
+  }
+
+  function closeMap() {
+    const { layer, map } = seen;
+    moveTo({ layer: null, map: 0, at: null });
+    flow.focus(layer, map);
+  }
+
+  function goTo(at) {
+    moveTo({ at });
+    announce(detail.element.querySelector(".cs-net-says").textContent);
+  }
+
+  function moveTo(change) {
+    store.move((state) => ({ ...state, network: { ...state.network, ...change } }));
+  }
+
+  function handOver() {
+    const part = handedPart();
+    const state = store.state[part.view];
+    if (store.change("did.network.hand", (whole) => ({ ...whole, view: part.view, [part.view]: { ...state, ...part.state } }))) {
+      const layer = known(seen.layer);
+      const all = inputOf(layer).shape[2];
+      const key = part.view === "layer" && part.channels.length < all ? "net.handed.part" : "net.handed";
+      announce(words.t(key, { layer: layer.name, map: seen.map, count: part.channels.length, all }));
+    }
+  }
+
+  function handedPart() {
+    const layer = known(seen.layer);
+    if (layer.inputs.length !== 1) {
+      return null;
+    }
+    return handedOver({ layer, input: inputOf(layer), map: seen.map, at: seen.at, gradient: seen.gradients.get(layer.name) });
+  }
+
+  const known = (name) => session.layers.find((layer) => layer.name === name);
+  const inputOf = (layer) => seen.look.outputs.get(layer.inputs[0]);
+
+  // --- what is computed when ---
+
+  function update(state, kind) {
+    if (session === null) {
+      const kept = sessions.get(data);
+      if (kept !== undefined) {
+        install(kept);
+      } else if (!data.network || !openShipped()) {
+        parts.hidden = true;
+        write(problem, problem.textContent || words.t("net.none"));
+        return;
+      }
+    }
+    parts.hidden = false;
+    clearTimeout(timer);
+    if (pace > QUICK && kind === "change" && state.network.image !== seen?.given) {
+      timer = setTimeout(() => show(store.state.network), PAUSE_OF_PEN);
+      input.update(fittedImage(state.network.image ?? input.first(), session.input), "");
+    } else {
+      show(state.network);
+    }
+  }
+
+  function show({ image: given, layer, class: pinned, map, at }) {
+    const dark = isDark();
+    if (seen === null || given !== seen.given) {
+      const image = given === null ? input.first() : fittedImage(given, session.input);
+      const begun = performance.now();
+      const look = session.look(image.values);
+      seen = { given, image, look, k: null, gradients: new Map() };
+      choosePinned(pinned);
+      pace = performance.now() - begun;
+    } else {
+      choosePinned(pinned);
+    }
+    const chosen = chosenMap(layer, map ?? 0, at ?? null);
+    Object.assign(seen, chosen);
+    input.update(seen.image, given === null || seen.image === given ? "" : words.t("net.fitted", session.input));
+    showParts(dark, pinned);
+  }
+
+  function choosePinned(pinned) {
+    const { shares } = seen.look;
+    const best = shares.indexOf(Math.max(...shares));
+    const k = shares.length === 0 ? null : pinned !== null && pinned < shares.length ? pinned : best;
+    if (k !== seen.k) {
+      Object.assign(seen, { k, gradients: k === null ? new Map() : seen.look.gradients(k) });
+    }
+  }
+
+  /** What the state asks to see enlarged, if this network has it. */
+  function chosenMap(layer, map, at) {
+    const output = layer === null ? undefined : seen.look.outputs.get(layer);
+    if (output === undefined || map >= mapCount(output.shape)) {
+      return { layer: null, map: 0, at: null };
+    }
+    const { rows, columns } = mapOf(output, map);
+    const [r, c] = at ?? brightest(output, map);
+    return { layer, map, at: [Math.min(r, rows - 1), Math.min(c, columns - 1)] };
+  }
+
+  function showParts(dark, pinned) {
+    const { look, gradients, k, image, layer, map } = seen;
+    const { range, height, width, channels } = session.input;
+    const score = k === null ? "" : session.classes[k];
+    prediction.element.hidden = saliency.element.hidden = k === null;
+    if (k !== null) {
+      prediction.update({ shares: look.shares, scores: look.scores, chosen: k, pinned: pinned !== null, kind: look.kind });
+      const pixels = { shape: [height, width, channels], data: image.values };
+      saliency.update({ image: pixels, gradient: gradients.get(session.network.inputName), score, range, dark });
+    }
+    flow.update({ outputs: look.outputs, gradients, score, chosen: layer === null ? null : { layer, map }, dark });
+    showDetail(dark, score);
+  }
+
+  function showDetail(dark, score) {
+    const { look, gradients, layer: name, map, at } = seen;
+    if (name === null) {
+      detail.element.remove();
+      return;
+    }
+    const slot = flow.slot(name);
+    if (detail.element.parentNode !== slot) {
+      slot.replaceChildren(detail.element);
+    }
+    const layer = known(name);
+    const { bias } = layer.weights;
+    const index = mapOf(look.outputs.get(name), map).index(...at);
+    detail.update({
+      layer,
+      map,
+      at,
+      dark,
+      score,
+      output: look.outputs.get(name),
+      gradient: gradients.get(name),
+      image: look.outputs.get(session.network.inputName),
+      range: session.input.range,
+      field: receptiveField(session.layers, name, index),
+      kernel: kernelOf(layer),
+      bias: bias?.data[map] ?? null,
+      handing: handedPart()?.view ?? null,
+    });
+  }
+
+  return {
+    element,
+    update,
+    destroy: () => {
+      clearTimeout(timer);
+      input.destroy();
+      detail.destroy();
+    },
+    picture: () => (seen === null ? null : networkPicture({ session, seen, words, dark: isDark(), saliency: saliency.canvas })),
+  };
+}
+
+/** The weights of a convolution whose maps have a filter each. */
+function kernelOf({ kind, config, weights: { kernel } }) {
+  return kind === "Conv2D" && (config.groups ?? 1) === 1 && kernel !== undefined ? kernel : null;
+}
+
+/** Where the largest number of a map is: a good place to begin. */
+function brightest(tensor, map) {
+  const { rows, columns, at } = mapOf(tensor, map);
+  let best = [0, 0];
+  for (let r = 0; r < rows; r += 1) {
+    for (let c = 0; c < columns; c += 1) {
+      best = at(r, c) > at(...best) ? [r, c] : best;
+    }
+  }
+  return best;
 }
