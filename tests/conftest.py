@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.browser import Explorer, running_explorer
 
 settings.register_profile("ci", derandomize=True, database=None, deadline=None, print_blob=True)
 settings.register_profile("dev", deadline=None)
@@ -31,6 +33,13 @@ def keras(tmp_path_factory: pytest.TempPathFactory) -> Any:
     if module.backend.backend() != "torch":
         pytest.skip("keras was imported with another backend than torch")
     return module
+
+
+@pytest.fixture(scope="session")
+def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
+    """Open the explorer's page in a real browser; tests that ask for it skip without one."""
+    with running_explorer(tmp_path_factory.mktemp("explorer")) as running:
+        yield running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
