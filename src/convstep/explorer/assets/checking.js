@@ -127,6 +127,8 @@ function checkedNetwork(value) {
     image: (given.image ?? null) === null ? null : checkedImage(given.image, "network.image"),
     layer: (given.layer ?? null) === null ? null : textOf(given.layer, "network.layer"),
     class: (given.class ?? null) === null ? null : wholeOf(given.class, 0, 1e6, "network.class"),
+    map: wholeOf(given.map ?? 0, 0, 1e6, "network.map"),
+    at: (given.at ?? null) === null ? null : placeOf(given.at, [LIMITS.side ** 2, LIMITS.side ** 2], "network.at"),
   };
 }
 
