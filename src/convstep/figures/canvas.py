@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.image import AxesImage
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
 from convstep.checks import Array
 from convstep.figures import style
@@ -18,6 +18,8 @@ from convstep.figures.themes import Theme
 __all__ = ["Canvas", "shortened"]
 
 Place = tuple[float, float]
+
+HEAD = (0.07, 0.03)  # inches of the head of an arrow: how long, and half as wide as it is
 
 
 class Canvas:
@@ -86,14 +88,16 @@ class Canvas:
         self.axes.add_patch(FancyBboxPatch(place, *size, boxstyle=style_of_box, **{"zorder": 3, **look}))
 
     def line(self, points: list[Place], *, arrow: bool, **look: Any) -> None:
-        """Draw a line through points, with a head at its end."""
+        """Draw a line of upright and level pieces, with a head at its end."""
         look = {"color": self.theme.grey, "linewidth": 0.9, "solid_joinstyle": "round", **look}
         self.axes.plot(*zip(*points, strict=True), **look)
         if arrow:
-            (left, top), end = points[-2:]
-            start = end[0] - np.sign(end[0] - left) * 0.02, end[1] - np.sign(end[1] - top) * 0.02
-            head = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7}
-            self.axes.annotate("", end, start, arrowprops={"color": look["color"], "linewidth": look["linewidth"], **head})
+            (left, top), (right, bottom) = points[-2:]
+            long, half = HEAD
+            along = np.array([np.sign(right - left), np.sign(bottom - top)])
+            base, side = np.array([right, bottom]) - along * long, along[::-1] * half
+            corners = [(right, bottom), tuple(base + side), tuple(base - side)]
+            self.axes.add_patch(Polygon(corners, closed=True, facecolor=look["color"], linewidth=0, zorder=3))
 
 
 def shortened(text: str, width: float, size: float, weight: str = "normal") -> str:

@@ -71,6 +71,7 @@ def draw_curves(
     look = theme_named("draw_curves", theme)
     epochs, curves = _read(history)
     names = list(dict.fromkeys(name.removeprefix("val_") for name in curves)) or ["loss", "accuracy"]
+    names.sort(key=lambda name: (name != "loss", name in RATES))
     text = wrapped(_explanation(curves, test), WIDTH - 0.9, 7.5)
     top = 0.72 + 0.13 * text.count("\n")
     with style.house_style(look):
@@ -120,7 +121,7 @@ def _spread(values: list[Any], count: int) -> list[Any]:
 
 
 def _explanation(curves: Mapping[str, Sequence[float]], test: Mapping[str, float] | None) -> str:
-    words = ["Line: on the training images as they were trained on, changed at random and with Dropout, so it may lie behind the others."]
+    words = ["Line: on the training images as they were trained on, so it may lie behind the others."]
     if any(name.startswith("val_") for name in curves):
         words.append("Dashed: on images that were held out.")
     if test is not None:

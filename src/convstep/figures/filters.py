@@ -67,6 +67,7 @@ def draw_filters(W: Any, *, title: str = "Filters", theme: str | None = None) ->
     margin = LEFT + (text_width(f"channel {deep}", 7) + 0.08 if channels > 1 else 0)
     slot = max(size[0], text_width(str(shown), 7) + 0.04)
     across = min(shown, max(int((PAGE + GAP) / (slot + GAP)), 1))
+    across = math.ceil(shown / math.ceil(shown / across))  # rows that are about equally long
     limit, blocks = largest_of(read), math.ceil(shown / across)
     explanation = wrapped(_told(read, shown, deep, limit), max(across * (slot + GAP) - GAP, 4.6), 7.5)
     top = 0.78 + 0.135 * explanation.count("\n")

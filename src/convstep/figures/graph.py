@@ -4,6 +4,8 @@ One rule: it draws the nodes that it is given, from top to bottom in the order i
 """
 
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,9 +29,9 @@ SHAPE = 0.12  # columns, from the number of rows: tall graphs are folded into se
 # What layers are called, by the colour of their kind.
 FAMILIES = {
     "blue": ("conv", "dense"),
-    "green": ("pool", "upsampling"),
+    "green": ("pooling", "sampling"),
     "orange": ("add", "concatenate", "multiply", "subtract", "average", "maximum", "minimum", "dot"),
-    "vermilion": ("relu", "softmax", "activation", "elu", "gelu", "sigmoid"),
+    "vermilion": ("relu", "elu", "softmax", "activation"),
     "purple": ("normalization", "dropout", "noise"),
 }
 
@@ -45,6 +47,7 @@ class _Node:
     inputs: list[str]
     rank: int = 0
     lane: float = 0.0
+    is_bend: bool = False  # no box: where a line goes through a rank
     left: float = 0.0
     top: float = 0.0
 
@@ -99,11 +102,13 @@ def draw_graph(nodes: Sequence[Mapping[str, Any]], *, title: str = "Model", them
     """
     look = theme_named("draw_graph", theme)
     read = _read(nodes)
+    known, count = [node.parameters for node in read.values() if node.parameters is not None], len(read)
     _rank(read)
+    _bend(read)
+    _order(read)
     columns = _columns(read)
     full = _place(read, columns)
-    known = [node.parameters for node in read.values() if node.parameters is not None]
-    words = counted(len(read), "layer") + (f", {sum(known):,} parameters." if known else ".")
+    words = counted(count, "layer") + (f", {sum(known):,} parameters." if known else ".")
     words += " In a box: the kind of the layer and the shape of what it returns; its name and how many numbers it learns."
     width = max(full[0] - 2 * LEFT, text_width(title, 9.5, "bold"), 3.2)
     explanation = wrapped(words, width, 7.5)
@@ -114,9 +119,13 @@ def draw_graph(nodes: Sequence[Mapping[str, Any]], *, title: str = "Model", them
         canvas = Canvas((width + 2 * LEFT, full[1] + extra), title=title, explanation=explanation, theme=look)
         for node in read.values():
             for source, enters in zip(node.inputs, _entries(node, read), strict=True):
-                canvas.line(_route(read[source], node, columns, enters), arrow=True)
+                canvas.line(_route(read, read[source], node, (columns, enters)), arrow=not node.is_bend)
         for node in read.values():
-            _draw(canvas, node)
+            if node.is_bend:
+                middle = node.left + WIDTH / 2
+                canvas.line([(middle, node.top), (middle, node.top + HEIGHT)], arrow=False)
+            else:
+                _draw(canvas, node)
     return canvas.figure
 
 
@@ -155,7 +164,7 @@ def _shape(shape: Any) -> str:
 
 
 def _rank(nodes: Mapping[str, _Node]) -> None:
-    """Set ranks, each behind those of what it needs, and within a rank the order from left to right."""
+    """Set ranks, each behind those of what it needs."""
     for node in nodes.values():
         node.rank = max((nodes[source].rank + 1 for source in node.inputs), default=0)
     first_readers: dict[str, int] = {}
@@ -165,6 +174,24 @@ def _rank(nodes: Mapping[str, _Node]) -> None:
     for node in nodes.values():
         if not node.inputs and node.name in first_readers:  # a second input stands beside what it meets
             node.rank = first_readers[node.name] - 1
+
+
+def _bend(nodes: dict[str, _Node]) -> None:
+    """Give lines that begin beside other boxes, and pass boxes, a place of their own in each rank that they go through."""
+    crowded = {rank for rank, count in Counter(node.rank for node in nodes.values()).items() if count > 1}
+    for node in list(nodes.values()):
+        for place, name in enumerate(node.inputs):
+            source = nodes[name]
+            if source.rank not in crowded:
+                continue
+            for rank in range(source.rank + 1, node.rank):
+                bend = _Node(f"{name} at {rank}", "", "", None, [source.name], rank, is_bend=True)
+                source = nodes.setdefault(bend.name, bend)  # one for all that need the same
+            node.inputs[place] = source.name
+
+
+def _order(nodes: Mapping[str, _Node]) -> None:
+    """Set the lanes of each rank from left to right, near those of what they need."""
     for rank in range(max(node.rank for node in nodes.values()) + 1):
         row = [node for node in nodes.values() if node.rank == rank]
         row.sort(key=lambda node: sum(nodes[source].lane for source in node.inputs) / max(len(node.inputs), 1))
@@ -238,9 +265,10 @@ def _draw(canvas: Canvas, node: _Node) -> None:
 
 
 def _colour(kind: str, look: Theme) -> str:
-    words = kind.lower()
+    name = kind.partition(",")[0]
+    words = {word.lower() for word in re.findall("[A-Z][a-z]+", name)} | {name.lower()}
     for colour, parts in FAMILIES.items():
-        if any(part in words for part in parts) and not (colour == "orange" and "pool" in words):
+        if any(word in parts or (word.endswith("relu") and "relu" in parts) for word in words):
             return str(getattr(look, colour))
     return look.ink if "input" in words else look.grey
 
@@ -259,16 +287,24 @@ def _entries(node: _Node, nodes: Mapping[str, _Node]) -> list[float]:
     return found
 
 
-def _route(source: _Node, node: _Node, columns: Sequence[_Column], enters: float) -> list[tuple[float, float]]:
+def _route(nodes: Mapping[str, _Node], source: _Node, node: _Node, where: tuple[Sequence[_Column], float]) -> list[tuple[float, float]]:
     """Return the corners of the line from one box to another."""
-    start, end = (source.left + WIDTH / 2, source.top + HEIGHT), (node.left + WIDTH * enters, node.top)
+    columns, enters = where
+    start, end = (source.left + WIDTH / 2, source.top + HEIGHT), (node.left + WIDTH * (0.5 if node.is_bend else enters), node.top)
     from_column, to_column = (next(column for column in columns if item.rank in column.ranks) for item in (source, node))
     if from_column is not to_column:  # to the head of the next column
         middle, below, above = to_column.left - (ACROSS + MARGIN) / 2, start[1] + DOWN / 2, end[1] - DOWN / 2
         return [start, (start[0], below), (middle, below), (middle, above), (end[0], above), end]
-    below = start[1] + DOWN * 0.35
+    below = start[1] + DOWN * _level(nodes, source)
     if node.rank - source.rank > 1:
         track = from_column.left + from_column.boxes + MARGIN / 2 + TRACK * (_track(from_column, source.rank, node.rank) + 0.5)
         above = end[1] - DOWN * 0.6
         return [start, (start[0], below), (track, below), (track, above), (end[0], above), end]
     return [start, end] if abs(start[0] - end[0]) < 1e-6 else [start, (start[0], below), (end[0], below), end]
+
+
+def _level(nodes: Mapping[str, _Node], source: _Node) -> float:
+    """Return how far below a rank the line of a box turns: farther for those at the sides, so that no two lie upon each other."""
+    row = sorted({abs(node.lane) for node in nodes.values() if node.rank == source.rank})
+    left_or_right = 0.06 if source.lane < 0 else 0.0
+    return 0.3 if len(row) == 1 else 0.2 + 0.3 * row.index(abs(source.lane)) / (len(row) - 1) + left_or_right

@@ -71,6 +71,7 @@ def draw_feature_maps(maps: Any, *, title: str = "Feature maps", names: Sequence
     width, height = (max(side * size / max(rows, columns), 0.12) for size in (columns, rows))
     slot = max(width, side * 0.6)
     across = min(shown, max(int((PAGE + GAP) / (slot + GAP)), 1))
+    across = math.ceil(shown / math.ceil(shown / across))  # rows that are about equally long
     labels = _labels(op, names, channels)
     words = [f"{counted(channels, 'channel')} of {rows} × {columns}."]
     words += [f"The first {shown} are drawn."] if shown < channels else []
