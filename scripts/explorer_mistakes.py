@@ -5,7 +5,7 @@ The one rule: nothing is told that was not run. The wrong numbers are those of t
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class _Seen:
     """What a function did on one call, and what its arguments were afterwards."""
 
     sight: Sight
-    after: Mapping[str, Any]
+    after: tuple[Any, ...]
 
     @property
     def outcome(self) -> Outcome:
@@ -99,12 +99,12 @@ def _look(function: str, made: Callable[..., Any], case: ShownCase, seed: int = 
 
     told = observe(function, watched, case.arguments, seed=seed)
     sight = sight_of(function, Probe("shown", 0, case.arguments), outcome_of(function, told))
-    return _Seen(sight, _named(function, held[0]))
+    return _Seen(sight, held[0])
 
 
 def _told_mistake(bench: "_Bench", mistake: Mistake, *, with_escapes: bool = True) -> dict[str, Any] | None:
     """Return a mistake with the call that shows it best, or None where no call does."""
-    made = patched(mistake)[0]
+    (made,) = patched(replace(mistake, patches=mistake.patches[:1]))
     sights = [_look(bench.function, made, case) for case in bench.cases]
     kinds = [bench.kind(index, seen) for index, seen in enumerate(sights)]
     if not any(kinds):
@@ -155,7 +155,7 @@ def _wrong(bench: "_Bench", index: int, seen: _Seen) -> dict[str, Any]:
     before = _named(bench.function, bench.cases[index].arguments)
     if seen.sight.cache is not None:
         told["cache"] = _cache(outcome.cache, before, outcome.results)
-    changed = {name: value for name, value in seen.after.items() if value != before[name]}
+    changed = {name: value for name, value in _named(bench.function, seen.after).items() if value != before[name]}
     if changed:
         told["changed"] = changed
     return told
