@@ -69,10 +69,10 @@ class Canvas:
             return
         shades = drawn.to_rgba(drawn.get_array())  # type: ignore[arg-type]
         for (row, column), (text, points) in zip(np.ndindex(values.shape), texts, strict=True):
-            zero = pale_zeros and values[row, column] == 0
-            colour = self.theme.rule if zero else style.readable_on(shades[row, column], self.theme)
             middle = place[0] + (column + 0.5) * across, place[1] + (row + 0.5) * down
-            self.text(middle, text, ha="center", va="center", fontsize=points, color=colour)
+            pale = {"color": self.theme.grey, "alpha": 0.6}
+            look = pale if pale_zeros and values[row, column] == 0 else {"color": style.readable_on(shades[row, column], self.theme)}
+            self.text(middle, text, ha="center", va="center", fontsize=points, **look)
 
     def text(self, place: Place, text: str, **look: Any) -> None:
         """Write a text; its upper left corner is at the place, unless the look says otherwise."""
