@@ -1,4 +1,4 @@
-"""Build what the explorer's page carries besides its code: digits, a trained network, the grader's mistakes with right and wrong numbers.
+"""Build what the explorer has besides its code: digits, a trained network, the grader's mistakes in numbers, the state it opens with.
 
     python -m scripts.build_explorer              # all parts, into src/convstep/explorer
     python -m scripts.build_explorer mistakes     # one of them
@@ -9,6 +9,7 @@ The one rule: each part is made of what the package itself does, so anyone can m
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,7 +38,14 @@ def digits() -> dict[str, bytes]:
     return {"digits.json": sample_digits()}
 
 
-PARTS: dict[str, Callable[[], dict[str, bytes]]] = {"mistakes": mistakes, "network": network, "digits": digits}
+def opening() -> dict[str, bytes]:
+    """Make opening.json, which tells Python what the page opens with: what assets/opening.js says, in Node."""
+    code = (SHIPPED / "assets" / "opening.js").read_text(encoding="utf-8") + "console.log(JSON.stringify(FIRST_STATE));"
+    run = subprocess.run(["node", "--input-type=module", "-"], input=code.encode(), capture_output=True, check=True)  # noqa: S607
+    return {"opening.json": run.stdout}
+
+
+PARTS: dict[str, Callable[[], dict[str, bytes]]] = {"mistakes": mistakes, "network": network, "digits": digits, "opening": opening}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -94,7 +94,11 @@ def test_a_language_can_be_chosen(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 def test_a_saved_model_is_in_the_page_without_its_optimizer(capsys: pytest.CaptureFixture[str], tmp_path: Path, model: Path) -> None:
     data = written(capsys, tmp_path, str(model))
-    assert data["state"] == {"version": 1, "view": "network", "network": {"image": None, "layer": None, "class": None}}
+    assert data["state"] == {
+        "version": 1,
+        "view": "network",
+        "network": {"image": None, "layer": None, "class": None, "map": 0, "at": None},
+    }
     assert (data["network"]["name"], data["network"]["run"]) == ("small", None)
     archive = base64.b64decode(data["network"]["archive"])
     (tmp_path / "again.convstep").write_bytes(archive)
@@ -169,9 +173,7 @@ def test_an_image_is_shown_in_few_cells(
 def test_a_digit_is_prepared_as_the_network_takes_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (x, _), _ = load_digits()
     photograph = 255 - np.kron(x[2].reshape(28, 28), np.ones((9, 9), np.uint8))  # dark on light, and large
-    shipped = page_module.shipped_network()
-    assert shipped
-    (tmp_path / "digits.convstep").write_bytes(shipped.archive)
+    (tmp_path / "digits.convstep").write_bytes(page_module.shipped_network().archive)
     data = written(capsys, tmp_path, str(tmp_path / "digits.convstep"), "--image", str(picture(tmp_path, photograph)))
     image = data["state"]["network"]["image"]
     assert (image["height"], image["width"], image["channels"]) == (28, 28, 1)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import zlib
 from base64 import b64decode
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.node import node
 
 from convstep.explorer.joining import JoiningError, join
 from convstep.explorer.page import LANGUAGES, Network, embedded, joined_script, page_html, page_policy, style
 from convstep.explorer.still import framed
 
-NODE = shutil.which("node")
 ASSETS = files("convstep.explorer").joinpath("assets")
 
 # ---- joining
@@ -71,7 +70,6 @@ def test_modules_are_joined_in_the_order_in_which_they_need_each_other() -> None
     assert "nonsense" not in text
 
 
-@pytest.mark.skipif(NODE is None, reason="Node runs the modules, and it is not installed")
 def test_the_joined_text_does_what_the_modules_do(tmp_path: Path) -> None:
     for name, source in MODULES.items():
         (tmp_path / name).write_text(source)
@@ -80,7 +78,7 @@ def test_the_joined_text_does_what_the_modules_do(tmp_path: Path) -> None:
     results = []
     for name in ("app.js", "joined.js"):
         code = f'import app from "./{name}"; console.log(JSON.stringify(app.size()));'
-        run = subprocess.run([NODE or "", "--input-type=module", "-e", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+        run = subprocess.run([node(), "--input-type=module", "-e", code], capture_output=True, text=True, cwd=tmp_path, check=True)
         results.append(json.loads(run.stdout))
     assert results[0] == results[1] == [[6, 1], 2, 7, 'import { a } from "./b.js";']
 
@@ -143,10 +141,9 @@ def test_every_module_is_reached_from_the_first() -> None:
     assert joined == {item.name for item in ASSETS.iterdir() if item.name.endswith(".js")}
 
 
-@pytest.mark.skipif(NODE is None, reason="Node reads the script, and it is not installed")
 def test_the_joined_script_is_javascript(tmp_path: Path) -> None:
     (tmp_path / "joined.mjs").write_text(joined_script(), encoding="utf-8")
-    run = subprocess.run([NODE or "", "--check", "joined.mjs"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    run = subprocess.run([node(), "--check", "joined.mjs"], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert (run.returncode, run.stderr) == (0, "")
 
 

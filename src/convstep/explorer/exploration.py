@@ -228,7 +228,9 @@ class Exploration:
         op = "explore"
         shown = one_of(op, "view", view, VIEWS) if view is not None else _view_of(given, self.view)
         state = {**self.state, "view": shown}
-        if shown == "pooling":
+        if not given:
+            pass
+        elif shown == "pooling":
             _only(op, given, ("image", *POOLING), shown)
             state["pooling"] = parts.pooling_part(op, state["pooling"], given)
         elif shown == "network":

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from string import Template
 from typing import Any
 
@@ -71,7 +72,7 @@ def page_html(
     return Template(_asset("page.html")).substitute(
         language=LANGUAGES[language or "en"],
         policy=page_policy(),
-        title=page_data()["words"].get("title", {}).get(language or "en", "ConvStep"),
+        title=data["words"]["title"][language or "en"],
         style=style(),
         data=embedded(data),
         script=_page_script(),
@@ -87,27 +88,26 @@ def page_policy() -> str:
 def page_data(network: Network | None = None) -> dict[str, Any]:
     """Return what the page is made of besides its state: words, digits, a network and the mistakes, as plain data."""
     shown = network or shipped_network()
-    mistakes = _read("mistakes.json")
     return {
         "words": {key: texts for text in _assets("words", ".json") for key, texts in json.loads(text).items()},
-        "digits": json.loads(_read("digits.json") or b"[]"),
-        "network": shown and {"name": shown.name, "run": shown.run, "archive": base64.b64encode(shown.archive).decode()},
-        "mistakes": mistakes and packed(mistakes),
+        "digits": json.loads(_room().joinpath("digits.json").read_bytes()),
+        "network": {"name": shown.name, "run": shown.run, "archive": base64.b64encode(shown.archive).decode()},
+        "mistakes": _mistakes(),
     }
 
 
 @cache
-def shipped_network() -> Network | None:
+def shipped_network() -> Network:
     """Return the small trained network that ships."""
-    archive, run = _read("network/digits.convstep"), _read("network/run.json")
-    return Network("digits", archive, json.loads(run or b"null")) if archive else None
+    folder = _room().joinpath("network")
+    return Network("digits", folder.joinpath("digits.convstep").read_bytes(), json.loads(folder.joinpath("run.json").read_bytes()))
 
 
 @cache
 def joined_script() -> str:
     """Return all modules as one, whose default export is the widget's: an object with a function `render`."""
-    folder = files("convstep.explorer").joinpath("assets")
-    return join({item.name: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.name.endswith(".js")}, ENTRY)
+    modules = [item for item in _room().joinpath("assets").iterdir() if item.name.endswith(".js")]
+    return join({item.name: item.read_text(encoding="utf-8") for item in modules}, ENTRY)
 
 
 @cache
@@ -145,17 +145,20 @@ def _sha256(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
+@cache
+def _mistakes() -> str:
+    return packed(_room().joinpath("mistakes.json").read_bytes())
+
+
 def _asset(name: str) -> str:
-    return (_read(f"assets/{name}") or b"").decode()
+    return _room().joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _assets(start: str, end: str) -> list[str]:
     """Return the texts of assets whose names begin and end so, in the order of the names: each view may bring its own."""
-    folder = files("convstep.explorer").joinpath("assets")
-    return [_asset(name) for name in sorted(item.name for item in folder.iterdir()) if name.startswith(start) and name.endswith(end)]
+    names = sorted(item.name for item in _room().joinpath("assets").iterdir())
+    return [_asset(name) for name in names if name.startswith(start) and name.endswith(end)]
 
 
-def _read(name: str) -> bytes | None:
-    """Return a file of this room, and nothing if it is not there."""
-    path = files("convstep.explorer").joinpath(name)
-    return path.read_bytes() if path.is_file() else None
+def _room() -> Traversable:
+    return files("convstep.explorer")

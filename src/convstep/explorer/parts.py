@@ -3,7 +3,9 @@
 One rule: what the page would refuse is refused here first, in the words of the caller: `assets/checking.js` has the same limits.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from math import prod
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -21,48 +23,7 @@ Shape: TypeAlias = tuple[int, int, int]
 LIMITS = {"side": 64, "channels": 8, "filters": 8, "kernel": 11, "stride": 8, "padding": 16, "dilation": 8, "pool": 16, "value": 1e12}
 VIEWS = ("layer", "pooling", "network", "mistakes")
 EDGE = (1, 0, -1)  # each row of the filter that is there when none is given
-THREE = """............ ...25898.... ..2AA88AA... ..3A2..2AA.. .......3A9.. ....477AA3..
-           ....8AAA7... ......27AA2. .4......5A5. .7A3...3AA4. ..6AA9AAA7.. ....488642.."""
-POOLED = (3, 1, 0, 2, 5, 5, 2, 3, 4, 1, 5, 5, 0, 0, 2, 6, 1, 0, 0, 0, 6, 3, 2, 4, 7, 1, 2, 2, 0, 8, 4, 7, 2, 2, 3, 1)
-
-# what the page shows of itself, as `assets/opening.js` has it
-START: Mapping[str, Any] = MappingProxyType(
-    {
-        "version": 1,
-        "view": "layer",
-        "layer": {
-            "image": {
-                "height": 12,
-                "width": 12,
-                "channels": 1,
-                "values": [".123456789A".index(sign) / 10 for sign in "".join(THREE.split())],
-            },
-            "filters": {"size": 3, "count": 1, "values": [*EDGE, *EDGE, *EDGE]},
-            "bias": [0],
-            "stride": 1,
-            "padding": "valid",
-            "dilation": 1,
-            "dz": None,
-            "at": [4, 7, 0],
-            "direction": "forward",
-            "channel": 0,
-            "sums": "running",
-        },
-        "pooling": {
-            "image": {"height": 6, "width": 6, "channels": 1, "values": [*POOLED]},
-            "size": 2,
-            "stride": 2,
-            "mode": "max",
-            "rule": "course",
-            "da": None,
-            "at": [0, 2, 0],
-            "direction": "forward",
-            "sums": "running",
-        },
-        "network": {"image": None, "layer": None, "class": None},
-        "mistakes": {"id": None},
-    }
-)
+START: Mapping[str, Any] = MappingProxyType(json.loads(files("convstep.explorer").joinpath("opening.json").read_bytes()))
 
 
 # ---- arrays to parts
@@ -94,6 +55,7 @@ def layer_part(op: str, before: Part, given: Mapping[str, Any]) -> Part:
     given : mapping
         Any of image, W, b, stride, pad, dilation and dZ, as the caller wrote them.
     """
+    before = {**before, "dz": None} if before is START["layer"] else before  # the page's first gradient is an example
     image = image_part(op, given["image"]) if "image" in given else before["image"]
     filters = _filters(op, given["W"], image, given) if "W" in given else _fitting(before["filters"], before["image"], image)
     count = filters["count"]

@@ -231,6 +231,7 @@ class Model(Pictured):
 
     def explore(self, image: Any = None, *, language: str | None = None, theme: str | None = None) -> Any:
         """Show the model in the explorer, layer by layer: on this image (H, W, C), or on what the visitor draws. See `convstep.explore`."""
+        self._graph("explore")
         return explore_model(self, image, language=language, theme=theme)
 
     # --- for the trainer ---

@@ -1,0 +1,426 @@
+"""`convstep.explore`: arrays become what the page shows, what the page shows becomes arrays, and what does not fit is refused in words."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.commands import environment
+from tests.node import run
+
+import convstep
+from convstep import explorer as room
+from convstep.errors import ArgumentTypeError, DataError, MissingExtraError, ShapeError
+from convstep.explorer.exploration import Exploration
+from convstep.explorer.page import Network
+from convstep.explorer.parts import LIMITS, START
+from convstep.explorer.still import Frame
+from convstep.layers import Conv2D, Dense, Flatten, Input
+from convstep.models import Sequential, load_model
+
+IMAGE = np.arange(25.0).reshape(5, 5)
+LIVE = find_spec("anywidget") is not None
+
+
+@pytest.fixture(
+    params=[pytest.param(True, marks=pytest.mark.skipif(not LIVE, reason="anywidget is not installed")), False], ids=["widget", "page"]
+)
+def _kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make widgets, and then pages as where anywidget is not installed."""
+    if not request.param:
+        monkeypatch.setattr(room, "find_spec", lambda _: None)
+
+
+pytestmark = pytest.mark.usefixtures("_kind")
+
+# ---- arrays
+
+
+def test_it_begins_as_the_page_begins() -> None:
+    explorer = convstep.explore()
+    assert isinstance(explorer, Exploration)
+    assert explorer.state == dict(START)
+    assert explorer.view == "layer"
+    assert explorer.image is not None
+    assert explorer.image.shape == (12, 12, 1)
+    assert explorer.W[..., 0, 0].tolist() == [[1, 0, -1]] * 3
+    np.testing.assert_array_equal(explorer.dZ.ravel(), START["layer"]["dz"])
+    assert (explorer.dilation, explorer.mode) == (1, "max")
+
+
+def test_it_takes_what_conv_forward_takes() -> None:
+    rng = np.random.default_rng(0)
+    A_prev, W, b = rng.normal(size=(1, 6, 7, 3)), rng.normal(size=(3, 3, 3, 4)), rng.normal(size=(1, 1, 1, 4))
+    hparameters = {"stride": 2, "pad": 1}
+    explorer = convstep.explore(A_prev, W, b, hparameters)
+    np.testing.assert_array_equal(explorer.image, A_prev[0])
+    np.testing.assert_array_equal(explorer.W, W)
+    np.testing.assert_array_equal(explorer.b, b)
+    assert explorer.hparameters == hparameters
+    Z, _ = convstep.conv_forward(A_prev, W, b, hparameters)
+    assert explorer.dZ.shape == Z.shape[1:]
+    assert (explorer.dZ == 1).all()
+    explorer.dZ = Z
+    np.testing.assert_array_equal(explorer.dZ, Z[0])
+    explorer.dZ = None
+    assert (explorer.dZ == 1).all()
+
+
+def test_it_takes_what_pool_forward_takes() -> None:
+    A_prev = np.random.default_rng(0).normal(size=(1, 6, 7, 3))
+    explorer = convstep.explore(A_prev, hparameters={"f": 3, "stride": 2}, mode="average")
+    A, _ = convstep.pool_forward(A_prev, {"f": 3, "stride": 2}, "average")
+    assert (explorer.view, explorer.mode, explorer.hparameters) == ("pooling", "average", {"f": 3, "stride": 2})
+    np.testing.assert_array_equal(explorer.image, A_prev[0])
+    assert explorer.dA.shape == A.shape[1:]
+    explorer.dA = A
+    np.testing.assert_array_equal(explorer.dA, A[0])
+    explorer.mode = "max"
+    assert explorer.state["pooling"]["mode"] == "max"
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (np.zeros((2, 3)), (2, 3, 1)),
+        (np.zeros((2, 3, 4)), (2, 3, 4)),
+        (np.zeros((1, 2, 3, 4)), (2, 3, 4)),
+        ([[1, 2], [3, 4]], (2, 2, 1)),
+        (np.zeros((4, 4), np.uint8), (4, 4, 1)),
+        (np.ones((4, 4), bool), (4, 4, 1)),
+        (np.ones((4, 4), np.float16), (4, 4, 1)),
+    ],
+)
+def test_images_may_leave_out_axes_of_one(image: Any, expected: tuple[int, ...]) -> None:
+    explorer = convstep.explore(image)
+    assert explorer.image is not None
+    assert explorer.image.shape == expected
+    assert explorer.image.dtype == np.float64
+    np.testing.assert_array_equal(explorer.image.ravel(), np.ravel(image))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 3, 1), (3, 3, 1, 1)])
+def test_filters_may_leave_out_axes_of_one(shape: tuple[int, ...]) -> None:
+    assert convstep.explore(IMAGE, np.ones(shape)).W.shape == (3, 3, 1, 1)
+
+
+def test_a_bias_may_be_one_number() -> None:
+    assert convstep.explore(IMAGE, np.ones((3, 3, 1, 2)), 5).b.tolist() == [[[[5, 5]]]]
+
+
+def test_what_is_left_out_is_what_fits() -> None:
+    explorer = convstep.explore(np.ones((4, 4, 3)))
+    assert explorer.W.shape == (3, 3, 3, 1)
+    assert explorer.W[:, :, 2, 0].tolist() == [[1, 0, -1]] * 3
+    assert convstep.explore(np.ones((2, 9))).W[..., 0, 0].tolist() == [[1, -1]] * 2
+    assert convstep.explore(np.ones((1, 9))).W.shape == (1, 1, 1, 1)
+
+
+def test_what_was_there_stays_where_it_fits() -> None:
+    explorer = convstep.explore(IMAGE, np.ones((2, 2, 1, 2)), [3, 4], stride=1)
+    explorer.dZ = np.full((4, 4, 2), 7)
+    explorer.at = (3, 3, 1)
+    explorer.image = IMAGE + 1
+    assert (explorer.W.shape, explorer.b.ravel().tolist(), explorer.at, explorer.dZ[0, 0, 0]) == ((2, 2, 1, 2), [3, 4], (3, 3, 1), 7)
+    explorer.hparameters = {"stride": 2, "pad": "same"}
+    assert (explorer.W.shape, explorer.at, explorer.dZ.shape, explorer.dZ[0, 0, 0]) == ((2, 2, 1, 2), (0, 0, 0), (3, 3, 2), 1)
+    explorer.W = np.zeros((5, 5, 1, 1))
+    assert explorer.b.shape == (1, 1, 1, 1)
+    explorer.image = np.ones((6, 6, 2))
+    assert explorer.W.shape == (3, 3, 2, 1)
+    assert explorer.hparameters == {"stride": 2, "pad": "same"}
+
+
+def test_padding_has_the_course_s_names_and_keras_s() -> None:
+    for pad, expected in ((0, 0), (2, 2), ("same", "same"), ("valid", 0)):
+        assert convstep.explore(IMAGE, pad=pad).hparameters == {"stride": 1, "pad": expected}
+
+
+def test_each_thing_can_be_set() -> None:
+    explorer = convstep.explore(IMAGE)
+    explorer.W = np.full((2, 2), 2)
+    explorer.b = 9
+    explorer.dilation = 2
+    explorer.at = [1, 2, 0]
+    explorer.view = "mistakes"
+    assert (explorer.W.sum(), explorer.b.item(), explorer.dilation, explorer.at, explorer.view) == (8, 9, 2, (1, 2, 0), "mistakes")
+    explorer.view = "pooling"
+    explorer.hparameters = {"f": 3, "stride": 3}
+    explorer.at = (1, 1, 0)
+    assert (explorer.state["pooling"]["at"], explorer.state["layer"]["at"]) == ([1, 1, 0], [1, 2, 0])
+
+
+def test_a_change_makes_a_new_state_and_leaves_the_old_one() -> None:
+    explorer = convstep.explore(IMAGE)
+    before = json.loads(json.dumps(explorer.state))
+    held = explorer.state
+    explorer.show(IMAGE + 1, np.ones((2, 2)), view="layer")
+    assert held == before
+    assert explorer.state != before
+    assert dict(START) == convstep.explore().state
+
+
+def test_the_view_follows_what_is_given() -> None:
+    explorer = convstep.explore(IMAGE, view="pooling")
+    assert explorer.view == "pooling"
+    explorer.show(pad=1)
+    assert explorer.view == "layer"
+    explorer.show(f=3)
+    assert explorer.view == "pooling"
+    explorer.show(view="mistakes")
+    assert explorer.view == "mistakes"
+    assert explorer.image is not None
+    explorer.show(IMAGE)
+    assert explorer.view == "layer"
+    explorer.show(IMAGE, view="network")
+    assert (explorer.view, explorer.image.shape) == ("network", (5, 5, 1))
+    assert convstep.explore(view="network").image is None
+
+
+# ---- what is refused
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "an image of one axis": (
+        {"image": np.ones(5)},
+        "image must have 2 axes (H, W), 3 (H, W, C) or 4 (1, H, W, C), not 1\n  given image (5,)",
+    ),
+    "several images": ({"image": np.ones((2, 5, 5, 1))}, "the explorer shows one image, not 2\n  given image (2, 5, 5, 1); try image[0]"),
+    "an empty image": ({"image": np.ones((0, 5))}, "image has no cells\n  given image (0, 5)"),
+    "a large image": ({"image": np.ones((65, 9))}, "image has 65 rows, and the page shows 64 at most\n  given image (65, 9, 1)"),
+    "many channels": ({"image": np.ones((5, 5, 9))}, "image has 9 channels, and the page shows 8 at most\n  given image (5, 5, 9)"),
+    "NaN": ({"image": np.full((5, 5), np.nan)}, "image holds nan; the page shows numbers from -1e12 to 1e12\n  given image (5, 5)"),
+    "infinity": ({"b": np.inf}, "b holds inf; the page shows numbers from -1e12 to 1e12\n  given b ()"),
+    "a large number": (
+        {"W": np.full((3, 3), -1e13)},
+        "W holds -10000000000000.0; the page shows numbers from -1e12 to 1e12\n  given W (3, 3)",
+    ),
+    "text": ({"image": "cat.png"}, "image must hold real numbers, not text\n  given image 'cat.png'"),
+    "filters of one axis": ({"W": np.ones(3)}, "W must have 4 axes (f, f, n_C_prev, n_C), or 2 (f, f), not 1\n  given W (3,)"),
+    "filters that are not square": ({"W": np.ones((2, 3))}, "W must be square, not 2 x 3\n  given W (2, 3, 1, 1)"),
+    "filters for other channels": (
+        {"W": np.ones((3, 3, 2))},
+        "W expects 2 channels, and the image that is shown has 1\n  given W (3, 3, 2, 1)",
+    ),
+    "filters for other channels of a given image": (
+        {"image": IMAGE, "W": np.ones((3, 3, 2))},
+        "W expects 2 channels, and the given image has 1\n  given W (3, 3, 2, 1)",
+    ),
+    "large filters": ({"W": np.ones((12, 12))}, "W has 12 rows, and the page shows 11 at most\n  given W (12, 12, 1, 1)"),
+    "many filters": ({"W": np.ones((1, 1, 1, 9))}, "W has 9 filters, and the page shows 8 at most\n  given W (1, 1, 1, 9)"),
+    "biases for other filters": ({"b": [1, 2]}, "b has 2 numbers for 1 filters\n  given b (2,)"),
+    "a window that does not fit": (
+        {"image": IMAGE, "W": np.ones((3, 3)), "dilation": 3},
+        "the window does not fit: it reaches over 7 rows, but the padded image has 5\n  given image (5, 5), W (3, 3), dilation 3",
+    ),
+    "a pooling window that does not fit": (
+        {"image": np.ones((5, 2)), "f": 3},
+        "the window does not fit: it reaches over 3 columns, but the padded image has 2\n  given image (5, 2), f 3",
+    ),
+    "no stride": ({"stride": 0}, "stride must be a whole number >= 1, not 0\n  given stride 0"),
+    "a broken stride": ({"stride": 1.5}, "stride must be a whole number >= 1, not 1.5\n  given stride 1.5"),
+    "a long stride": ({"stride": 9}, "stride is 9, and the page shows 8 at most\n  given stride 9"),
+    "much padding": ({"pad": 17}, "pad is 17, and the page shows 16 at most\n  given pad 17"),
+    "negative padding": ({"pad": -1}, "pad must be a whole number >= 0, not -1\n  given pad -1"),
+    "another padding": ({"pad": "full"}, "pad must be \"same\" or \"valid\", not 'full'\n  given pad 'full'"),
+    "another mode": ({"mode": "median"}, "mode must be \"max\" or \"average\", not 'median'\n  given mode 'median'"),
+    "a gradient of another shape": (
+        {"image": IMAGE, "W": np.ones((3, 3)), "dZ": np.ones((2, 3))},
+        "dZ must have the shape of the output, (3, 3, 1), not (2, 3)\n  given dZ (2, 3)",
+    ),
+    "both at once": (
+        {"W": np.ones((3, 3)), "f": 2},
+        'the view "pooling" has no W; it has image, f, stride, mode, dA\n  given W (3, 3), f 2',
+    ),
+    "another view": (
+        {"view": "lair"},
+        'view must be "layer" or "pooling" or "network" or "mistakes", not \'lair\' (did you mean "layer"?)\n  given view \'lair\'',
+    ),
+    "another language": ({"language": "fr"}, "language must be \"en\" or \"zh\", not 'fr'\n  given language 'fr'"),
+    "another theme": ({"theme": "blue"}, "theme must be \"light\" or \"dark\", not 'blue'\n  given theme 'blue'"),
+    "another hyperparameter": (
+        {"hparameters": {"stride": 1, "padding": 2}},
+        (
+            'hparameters has a key \'padding\' (did you mean "pad"?); its keys are "stride" and "pad"\n'
+            "  given hparameters {'stride': 1, 'padding': 2}"
+        ),
+    ),
+    "hyperparameters that are none": (
+        {"hparameters": 3},
+        'hparameters must be a mapping with the keys "stride" and "pad"\n  given hparameters 3',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_does_not_fit_is_refused_in_words(what: str) -> None:
+    given, sentence = BAD[what]
+    with pytest.raises((ShapeError, ArgumentTypeError), match=f"^explore: {re.escape(sentence)}$"):
+        convstep.explore(**given)
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ((3, 0, 0), "there is no row 3 in the output, whose shape is (3, 3, 1)\n  given at (3, 0, 0)"),
+        ((0, 0, 1), "there is no channel 1 in the output, whose shape is (3, 3, 1)\n  given at (0, 0, 1)"),
+        ((0, -1, 0), "at[1] must be a whole number >= 0, not -1\n  given at[1] -1"),
+        ((0, 0), "at must be three whole numbers (h, w, c), not (0, 0)\n  given at (0, 0)"),
+        (5, "at must be three whole numbers (h, w, c), not 5\n  given at 5"),
+    ],
+)
+def test_a_place_that_is_none_is_refused(place: Any, sentence: str) -> None:
+    explorer = convstep.explore(IMAGE)
+    with pytest.raises((ShapeError, ArgumentTypeError), match=f"^explorer: {re.escape(sentence)}$"):
+        explorer.at = place
+    assert explorer.at == (0, 0, 0)
+
+
+def test_what_is_refused_changes_nothing() -> None:
+    explorer = convstep.explore(IMAGE)
+    before = explorer.state
+    with pytest.raises(ShapeError):
+        explorer.show(IMAGE + 1, np.ones((3, 3, 5)))
+    assert explorer.state == before
+
+
+# ---- models
+
+
+@pytest.fixture
+def model() -> Any:
+    return Sequential([Input((8, 8, 1)), Conv2D(2, 3, activation="relu"), Flatten(), Dense(3, activation="softmax")], name="little")
+
+
+def test_a_model_is_shown_with_an_image(model: Any, tmp_path: Path) -> None:
+    image = np.random.default_rng(0).random((8, 8))
+    for explorer in (convstep.explore(model, image), model.explore(image)):
+        assert explorer.view == "network"
+        np.testing.assert_array_equal(explorer.image, image[..., np.newaxis])
+        assert explorer.network
+        assert explorer.network.name == "little"
+        assert explorer.network.run is None
+        (tmp_path / "again.convstep").write_bytes(explorer.network.archive)
+        again = load_model(tmp_path / "again.convstep")
+        np.testing.assert_array_equal(
+            again.predict(image[np.newaxis, ..., np.newaxis], verbose=0), model.predict(image[np.newaxis, ..., np.newaxis], verbose=0)
+        )
+    assert convstep.explore(model).image is None
+    assert model.explore(language="zh", theme="dark").language == "zh"
+
+
+def test_a_model_that_is_not_built_is_refused() -> None:
+    sentence = "explore: the model is not built yet: call it with data, or tell it the shape of its input\n  given model 'sequential'"
+    with pytest.raises(ArgumentTypeError, match=f"^{re.escape(sentence)}$"):
+        Sequential([Dense(3)]).explore()
+
+
+# ---- pages and frames
+
+
+def test_it_can_be_saved_and_framed(tmp_path: Path) -> None:
+    explorer = convstep.explore(IMAGE, np.ones((3, 3)), language="zh", theme="dark")
+    explorer.save(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    data = json.loads(re.findall(r'id="convstep-data">(.*?)</script>', text, re.DOTALL)[0])
+    assert data["state"] == explorer.state
+    assert (data["language"], data["theme"], data["place"]) == ("zh", "dark", "page")
+    frame = explorer.static(height=300)
+    assert isinstance(frame, Frame)
+    assert "height:300px" in frame
+    assert explorer._repr_html_() == explorer.static()
+    with pytest.raises(DataError, match=r"^save: there is no folder "):
+        explorer.save(tmp_path / "nowhere" / "page.html")
+
+
+def test_a_saved_page_has_the_network_that_is_explored(tmp_path: Path) -> None:
+    explorer = room.explore_network(Network("mine", b"PK", {"accuracy": 1}))
+    explorer.save(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert '"network":{"name":"mine","run":{"accuracy":1},"archive":"UEs="}' in text
+
+
+# ---- the page's own rules
+
+
+def test_the_page_has_the_same_limits_and_begins_the_same() -> None:
+    found = run(
+        'const { LIMITS, VIEWS } = await load("checking.js"); const { FIRST_STATE } = await load("opening.js");'
+        "return { limits: LIMITS, first: FIRST_STATE, views: VIEWS };"
+    )
+    assert found["limits"] == LIMITS
+    assert found["first"] == dict(START), "python -m scripts.build_explorer opening"
+    assert found["views"] == ["layer", "pooling", "network", "mistakes"]
+
+
+def test_the_page_takes_every_state_that_python_makes() -> None:
+    rng, explorer = np.random.default_rng(5), Exploration()
+    states: list[Any] = []
+    while len(states) < 200:
+        shape = (*rng.integers(1, 12, 2), rng.integers(1, 9))
+        f, count = rng.integers(1, 6), rng.integers(1, 9)
+        image, W = rng.normal(size=shape) * 10.0 ** rng.integers(-12, 11), rng.normal(size=(f, f, shape[2], count))
+        numbers: Any = {
+            "stride": int(rng.integers(1, 5)),
+            "dilation": int(rng.integers(1, 4)),
+            "pad": ["same", "valid", 0, 2][rng.integers(4)],
+        }
+        try:
+            explorer.show(image, W, rng.normal(size=count), view="layer", **numbers)
+            explorer.show(image, f=int(f), stride=int(rng.integers(1, 5)), mode=["max", "average"][rng.integers(2)])
+        except ShapeError:
+            continue
+        explorer.dA = rng.normal(size=explorer.dA.shape)
+        explorer.dZ = rng.normal(size=explorer.dZ.shape)
+        explorer.at = [int(rng.integers(size)) for size in explorer.dZ.shape]
+        explorer.show(image, view="network")
+        states.append(explorer.state)
+    found = run('const { checkedState } = await load("checking.js"); return given.map((state) => checkedState(state));', states)
+    assert found == states
+
+
+# ---- with and without the extra
+
+
+def test_importing_convstep_brings_neither_numpy_nor_anywidget() -> None:
+    code = "import sys, convstep; convstep.explore; sys.exit('anywidget' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment()).returncode == 0
+
+
+def test_without_anywidget_there_is_a_page_and_the_widget_says_what_is_missing() -> None:
+    code = """
+import sys
+sys.modules["anywidget"] = None
+import convstep.explorer as room
+room.find_spec = lambda name: None
+explorer = room.explore()
+assert type(explorer).__name__ == "Exploration"
+assert "iframe" in explorer._repr_html_()
+try:
+    import convstep.explorer.widget
+except ModuleNotFoundError as error:
+    print(type(error).__name__, error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, env=environment(), capture_output=True, text=True)
+    sentence = 'explore: anywidget is not installed; this installs it: pip install "convstep[notebook]"'
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{MissingExtraError.__name__} {sentence}\n", "")
+
+
+@pytest.mark.skipif(not LIVE, reason="anywidget is not installed")
+def test_the_widget_refuses_a_state_that_is_none() -> None:
+    from convstep.explorer.widget import Explorer
+
+    explorer = Explorer()
+    for state in ({"version": 2}, {}, {"version": 1, "view": "lair"}):
+        with pytest.raises(ShapeError, match=r"^explore: (a state is a mapping with version 1|view must be)"):
+            explorer.state = state
+    explorer.state = {"version": 1, "view": "pooling"}
+    assert explorer.state == {**START, "view": "pooling"}
+    heard: list[Any] = []
+    explorer.observe(heard.append, "state")
+    explorer.b = 3
+    assert len(heard) == 1
