@@ -89,12 +89,12 @@ function fitted(value, room) {
     for (let digits = Math.max(room - whole - (value < 0 ? 2 : 1), 0); digits >= 0; digits -= 1) {
       const text = value.toFixed(digits);
       if (text.length <= room && Number(text) !== 0 && (digits > 0 || Math.abs(value - Number(text)) < 0.5)) {
-        // a small number needs two digits to say something
-        return size < 1 && Math.abs(Number(text) - value) > 0.05 * size ? scientific(value, room) : text.replace("-", MINUS);
+        // a small number needs digits to say something: two in a cell, three in a sentence
+        return size < 1 && Math.abs(Number(text) - value) > (room > 5 ? 0.004 : 0.05) * size ? scientific(value, room > 5 ? room + 1 : room) : text.replace("-", MINUS);
       }
     }
   }
-  return scientific(value, room);
+  return scientific(value, room > 5 ? room + 1 : room);
 }
 
 function scientific(value, room) {
