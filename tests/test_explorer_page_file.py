@@ -43,7 +43,12 @@ AREA = """import { name } from "./names.js";
 const counter = 5;
 export const UNIT = counter - 2;
 
+/**
+ * Multiply.
+ * @param {number} a
+ */
 export function area(a, b) {
+  // said to readers
   return [a * b, name()];
 }
 """
@@ -68,6 +73,8 @@ def test_modules_are_joined_in_the_order_in_which_they_need_each_other() -> None
     assert "return { name, Circle, later };" in text
     assert text.count("export default { size };") == 1
     assert "nonsense" not in text
+    assert "Multiply" not in text
+    assert "// said to readers" in text
 
 
 def test_the_joined_text_does_what_the_modules_do(tmp_path: Path) -> None:

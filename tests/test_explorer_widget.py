@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +25,8 @@ import pytest
 from tests.commands import SOURCE
 
 import convstep
+from convstep.explorer.page import page_html, page_policy
+from convstep.explorer.server import PageServer
 
 pytestmark = pytest.mark.once
 
@@ -222,3 +225,25 @@ def test_what_nbconvert_writes_shows_the_page(page: Any, tmp_path: Path) -> None
         frame.get_by_text(BEFORE).wait_for(timeout=PATIENCE)
         frame.locator("[data-role=next]").click()
         frame.get_by_text("Z[0, 1, 0] = 63").wait_for(timeout=PATIENCE)
+
+
+# ---- served
+
+
+def test_the_served_page_works_under_the_headers_of_the_server(page: Any) -> None:
+    server = PageServer(page_html(place="served").encode(), page_policy())
+    threading.Thread(target=server.serve, daemon=True).start()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    for _ in range(2):
+        page.goto(server.address)
+        page.locator("[data-role=next]").click()
+    server.close()
+    assert said == []
+    assert asked == [server.address] * 2
+    assert page.evaluate("document.referrer") == ""
+    with pytest.raises(Exception, match=r"Content Security Policy|Failed to fetch"):
+        page.evaluate("fetch('http://127.0.0.1:1/')")

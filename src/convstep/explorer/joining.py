@@ -15,6 +15,7 @@ OTHER_IMPORT = re.compile(r"""^import\b(?=\s*["'*{(.]|.*\bfrom\s*["']).*$|^[^\n/
 EXPORT = re.compile(r"^export (?=(?:(?:async )?function\b\s*\*?|class\b|const\b)\s*([\w$]+))", re.MULTILINE)
 DEFAULT = re.compile(r"^export default\b", re.MULTILINE)
 OTHER_EXPORT = re.compile(r"^export\b(?! default\b)(?=\s*[{*]|\s+\w).*$", re.MULTILINE)
+FOR_EDITORS = re.compile(r"^[ \t]*/\*\*.*?\*/[ \t]*\n", re.MULTILINE | re.DOTALL)  # a seventh of the text
 NAME = re.compile(r"([A-Za-z_$][\w$]*)(?: as ([A-Za-z_$][\w$]*))?")
 
 
@@ -32,7 +33,7 @@ class Module:
 
 
 def join(sources: Mapping[str, str], first: str) -> str:
-    """Return the module `first` and all that it imports as the text of one module.
+    """Return the module `first` and all that it imports as the text of one module, without the comments that say types to editors.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def _read(name: str, source: str) -> Module:
             names.append(": ".join(filter(None, parts.groups())))
         return f"const {{ {', '.join(names)} }} = {_constant(found[2])};"
 
-    text = IMPORT.sub(assigned, source)
+    text = FOR_EDITORS.sub("", IMPORT.sub(assigned, source))
     for form in (OTHER_IMPORT, OTHER_EXPORT):
         for found in form.finditer(EXPORT.sub("", text)):
             raise JoiningError(f"{name} has a line that joining does not know: {found[0].strip()!r}")
