@@ -223,6 +223,8 @@ export function listenToGrid({ element, picture, words, hooks, focus, showCursor
     }
   }
 
+  // those of the focus hear it from around the drawing: a browser lets Tab stop at an SVG that listens for it
+  const focusListeners = { focusin: onFocusIn, focusout: onFocusOut };
   const listeners = {
     pointerdown: onPointerDown,
     pointermove: onPointerMove,
@@ -231,14 +233,14 @@ export function listenToGrid({ element, picture, words, hooks, focus, showCursor
     pointerleave: () => gesture === null && look(null),
     dblclick: onDoubleClick,
     keydown: onKeyDown,
-    focusin: onFocusIn,
-    focusout: onFocusOut,
   };
   Object.entries(listeners).forEach(([event, listener]) => picture.addEventListener(event, listener));
+  Object.entries(focusListeners).forEach(([event, listener]) => element.addEventListener(event, listener));
   return {
     destroy: () => {
       closeField(false);
       Object.entries(listeners).forEach(([event, listener]) => picture.removeEventListener(event, listener));
+      Object.entries(focusListeners).forEach(([event, listener]) => element.removeEventListener(event, listener));
     },
   };
 }

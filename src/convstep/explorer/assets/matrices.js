@@ -44,8 +44,10 @@ export function drawMatrices({ words, name, array, colour, place = "", pad = 0, 
   return {
     element: h("div", { class: "cs-slices" }, figures, rest, empty),
     mark: (kind, places) => {
+      const known = places.filter((place) => place.length === array.shape.length); // of a wrong result the shape may be another
       for (const { grid, matrix } of drawn) {
-        grid.mark(kind, blocksOf(places.filter(matrix.holds).map(matrix.cell)));
+        const cells = known.filter(matrix.holds).map(matrix.cell);
+        grid.mark(kind, blocksOf(cells.filter(([r, c]) => r >= -pad && c >= -pad && r < matrix.rows + pad && c < matrix.columns + pad)));
       }
     },
     destroy: () => drawn.forEach(({ grid }) => grid.destroy()),

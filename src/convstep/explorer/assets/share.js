@@ -34,8 +34,8 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
       "div",
       { class: "cs-share-parts" },
       h(
-        "section",
-        { class: "cs-share-code", "aria-labelledby": codeId },
+        "div",
+        { class: "cs-share-code" },
         h("h3", { id: codeId }, words.t("share.code")),
         h("p", { class: "cs-note" }, words.t("share.code.note")),
         h("pre", { tabindex: 0, role: "region", "aria-labelledby": codeId }, code),
