@@ -73,12 +73,14 @@ def run(code: str, given: Any = None, *, files: Mapping[str, str] | None = None)
     """What JavaScript returns: `code` is the body of an async function that sees `given` and `load("name.js")`.
 
     Arrays of numbers become {shape, data: Float64Array} and back, bytes become Uint8Array. `files` are more modules, or other texts of
-    those that there are.
+    those that there are; "copy/name.js" lies in a folder of its own.
     """
     with TemporaryDirectory() as folder:
         modules = {path.name: text(path.name) for path in ASSETS.glob("*.js")}
         for name, content in {**modules, "package.json": '{"type": "module"}', **(files or {})}.items():
-            (Path(folder) / name).write_text(content, encoding="utf-8")
+            path = Path(folder) / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content, encoding="utf-8")
         asked = json.dumps({"folder": Path(folder).as_uri() + "/", "given": _packed(given)}, allow_nan=False)
         command = [node(), "--input-type=module", "--eval", PROGRAM.replace("CODE", code)]
         done = subprocess.run(command, input=asked.encode(), capture_output=True, timeout=SECONDS, check=False)
@@ -89,6 +91,11 @@ def run(code: str, given: Any = None, *, files: Mapping[str, str] | None = None)
 def text(name: str) -> str:
     """The text of a module."""
     return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def copied(folder: str, **changed: str) -> dict[str, str]:
+    """Copies of all modules in a folder, some of them with another text: `copied("bug", network=...)`."""
+    return {f"{folder}/{path.name}": changed.get(path.stem, text(path.name)) for path in ASSETS.glob("*.js")}
 
 
 def planted(name: str, right: str, wrong: str) -> str:
