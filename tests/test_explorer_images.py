@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.node import run
 
 from convstep.data import load_digits
 from convstep.runs.photograph import digit_cells
-from tests.node import run
 
 PIL = pytest.importorskip("PIL.Image", reason="pillow, to which the page is held, comes with the extra data")
 SIZES = [((28, 28), (12, 12)), ((64, 48), (28, 28)), ((5, 7), (20, 20)), ((31, 50), (31, 17)), ((9, 9), (1, 1)), ((3, 200), (40, 8))]

@@ -95,7 +95,7 @@ export function makeMapDetail({ words, go, choose, close, handOver }) {
     figures.image.hidden = layer.inputs.length === 0;
     if (!figures.image.hidden) {
       showImage(image, dark, seen.range);
-      grids.image.mark("window", [{ ...field, r: 0, c: 0 }], [field.r, field.c]);
+      grids.image.mark("window", field.rows === 0 ? null : [{ ...field, r: 0, c: 0 }], [field.r, field.c]);
     }
     figures.filter.hidden = seen.kernel === null;
     if (seen.kernel !== null) {
@@ -147,7 +147,7 @@ function sayCell(words, { layer, map, at, output, gradient, field, score }, show
   const parts = [words.t("net.cell", { entry, value: exactNumber(shown.at(...at)) })];
   if (layer.inputs.length > 0) {
     const last = { bottom: field.r + field.rows - 1, right: field.c + field.columns - 1 };
-    parts.push(words.t("net.cell.sees", { top: field.r, left: field.c, ...last }));
+    parts.push(words.t(field.rows === 0 ? "net.cell.blind" : "net.cell.sees", { top: field.r, left: field.c, ...last }));
   }
   if (gradient !== undefined) {
     const slope = mapOf(gradient, map).at(...at);

@@ -14,28 +14,40 @@ const ONE_BY_ONE = new Set(
  * @param {object[]} layers of a session
  * @param {string} name
  * @param {number[]} index of the entry
- * @returns {{ r: number, c: number, rows: number, columns: number }}
+ * @returns {{ r: number, c: number, rows: number, columns: number }} no rows and no columns if it sees padding alone
  */
 export function receptiveField(layers, name, index) {
   const known = new Map(layers.map((layer) => [layer.name, layer]));
-  const image = layers[0].shape;
+  const { kind, inputs } = known.get(name);
+  if (kind === "Flatten" && known.get(inputs[0]).shape.length === 3) {
+    const [, across, deep] = known.get(inputs[0]).shape;
+    return receptiveField(layers, inputs[0], [Math.floor(index[0] / deep / across), Math.floor(index[0] / deep) % across, index[0] % deep]);
+  }
+  const [height, width] = layers[0].shape;
   const spans = known.get(name).shape.length === 3 ? [0, 1].map((axis) => [index[axis], index[axis]]) : null;
-  const [rows, columns] = spansIn(known, name, spans) ?? [0, 1].map((axis) => [0, image[axis] - 1]);
-  const clipped = [rows, columns].map(([low, high], axis) => [Math.max(low, 0), Math.min(high, image[axis] - 1)]);
-  return { r: clipped[0][0], c: clipped[1][0], rows: clipped[0][1] - clipped[0][0] + 1, columns: clipped[1][1] - clipped[1][0] + 1 };
+  const [[top, bottom], [left, right]] = spansIn(known, name, spans) ?? [[0, height - 1], [0, width - 1]];
+  const isSeen = top <= bottom && left <= right;
+  return isSeen ? { r: top, c: left, rows: bottom - top + 1, columns: right - left + 1 } : { r: 0, c: 0, rows: 0, columns: 0 };
 }
 
 /** From rows and columns of a layer's output to those of the image; null is all of it. */
 function spansIn(known, name, spans) {
   const layer = known.get(name);
-  if (spans === null || layer === undefined || layer.inputs.length === 0) {
+  if (spans === null || layer.inputs.length === 0) {
     return spans;
   }
-  const before = layer.inputs.map((input) => spansIn(known, input, spansBefore(layer, known.get(input), spans)));
-  if (before.includes(null)) {
+  const before = layer.inputs.map((input) => spansIn(known, input, withinLayer(spansBefore(layer, known.get(input), spans), known.get(input))));
+  const reach = (axis) => [Math.min(...before.map((part) => part[axis][0])), Math.max(...before.map((part) => part[axis][1]))];
+  return before.includes(null) ? null : [reach(0), reach(1)];
+}
+
+/** Without what is padding; nothing at all is a span from infinity to minus infinity, which no union feels. */
+function withinLayer(spans, { shape }) {
+  if (spans === null || shape.length !== 3) {
     return null;
   }
-  return [0, 1].map((axis) => [Math.min(...before.map((part) => part[axis][0])), Math.max(...before.map((part) => part[axis][1]))]);
+  const clipped = spans.map(([low, high], axis) => [Math.max(low, 0), Math.min(high, shape[axis] - 1)]);
+  return clipped.every(([low, high]) => low <= high) ? clipped : clipped.map(() => [Infinity, -Infinity]);
 }
 
 /** What of its input a layer needs for some rows and columns of its output. */

@@ -13,6 +13,7 @@ import { drawnImage } from "./strokes.js";
 import { sayProblem } from "./words.js";
 
 const NETWORK_FILE = /\.convstep$/i;
+const DIGIT_SHOWN = 3; // first
 const drawings = new WeakMap(); // the strokes that the values of an image were made of
 
 /**
@@ -123,7 +124,7 @@ export function makeNetworkInput({ words, data, announce, onImage, onNetwork, co
   return {
     element,
     build,
-    first: () => asState(sources[3].image()),
+    first: () => asState(sources[input.channels === 1 && sources.length > DIGIT_SHOWN ? DIGIT_SHOWN : 0].image()),
     openNetwork: () => networkFile.click(),
     /** Show an image that the network looks at; `remark`: what there is to say about it. */
     update: (image, remark) => {

@@ -46,10 +46,11 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
   let session = null;
   let seen = null; // what was computed last, and of what: image, look, k, gradients, layer, map, at
   let timer = null;
-  let pace = 0; // milliseconds that the last image took
+  let costs = []; // milliseconds that the last images took
 
   function install(next) {
     session = next;
+    costs = [];
     sessions.set(data, session);
     seen = null;
     const layers = session.layers.map((layer) => ({ ...layer, kind: kindOf(layer), about: aboutLayer(words, layer), kernel: kernelOf(layer) }));
@@ -178,7 +179,8 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
     }
     parts.hidden = false;
     clearTimeout(timer);
-    if (pace > QUICK && kind === "change" && state.network.image !== seen?.given) {
+    // one slow image may have been the machine's fault; three in a row are the network's
+    if (costs.length === 3 && Math.min(...costs) > QUICK && kind === "change" && state.network.image !== seen?.given) {
       timer = setTimeout(() => show(store.state.network), PAUSE_OF_PEN);
       input.update(fittedImage(state.network.image ?? input.first(), session.input), "");
     } else {
@@ -194,7 +196,7 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
       const look = session.look(image.values);
       seen = { given, image, look, k: null, gradients: new Map() };
       choosePinned(pinned);
-      pace = performance.now() - begun;
+      costs = [...costs.slice(-2), performance.now() - begun];
     } else {
       choosePinned(pinned);
     }
