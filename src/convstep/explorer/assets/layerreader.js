@@ -5,6 +5,14 @@ import { windowAxis } from "./arithmetic.js";
 import { isPlainObject, NetworkError } from "./archive.js";
 import { activationOperation } from "./net_functions.js";
 
+/** How many numbers all layers together may put out for one image. */
+export const MOST_NUMBERS = 2 ** 24;
+
+/** The error of a network that asks for more memory or time than a page should take. */
+export function tooLarge() {
+  return new NetworkError("tooLarge", "The network is too large for this page.");
+}
+
 /** One layer: its name, class, arguments, the shapes of its inputs, and its weights, which it asks for one by one. */
 export class LayerReader {
   /**
@@ -30,6 +38,13 @@ export class LayerReader {
   require(fits, reason) {
     if (!fits) {
       throw this.refusal(reason);
+    }
+  }
+
+  /** Refuse a layer before anything as large as its output is made. */
+  room(...sizes) {
+    if (sizes.reduce((product, size) => product * size, 1) > MOST_NUMBERS) {
+      throw tooLarge();
     }
   }
 
@@ -102,6 +117,7 @@ export class LayerReader {
     const [rows, columns] = [0, 1].map((axis) =>
       this.fitting(() => windowAxis(image[axis], kernel[axis], strides[axis], dilations[axis], paddings[axis])),
     );
+    this.room(rows.out, columns.out, image[2]);
     return { rows, columns };
   }
 

@@ -9,6 +9,7 @@ import { averagePoolOperation, globalAverageOperation, globalMaxOperation, maxPo
 import { activationOperation, normalizeOperation, preluOperation, scaleOperation } from "./net_functions.js";
 import {
   bilinearOperation,
+  commonShape,
   concatenateOperation,
   identityOperation,
   mergeOperation,
@@ -79,6 +80,7 @@ function transposedLayer(reader) {
   });
   reader.require(rows.out === image[0] && columns.out === image[1], "its output_padding is not smaller than its strides");
   const kernel = reader.weight("kernel", [...size, filters, image[2]]);
+  reader.room(rows.size, columns.size, filters);
   return activated(reader, transposedOperation(image, kernel, reader.bias(filters), { rows, columns }));
 }
 
@@ -103,6 +105,8 @@ function poolingLayer(operation) {
     const window = reader.window(size, reader.pair("strides"));
     const covered = [window.rows, window.columns].every(({ before, after, reach }) => Math.max(before, after) < reach);
     reader.require(covered, "its padding is as large as its window");
+    const [height, width] = reader.shape;
+    reader.room(window.rows.out, window.columns.out, Math.min(size[0], height), Math.min(size[1], width));
     return [operation(reader.shape, window)];
   };
 }
@@ -192,11 +196,11 @@ function permuteLayer(reader) {
 function frameLayer(key, sign) {
   return (reader) => {
     const image = reader.image();
-    const [rows, columns] = reader.sides(key).map(([before, after], axis) => {
-      const count = image[axis] + sign * (before + after);
-      reader.require(count > 0 && count < MOST_CELLS, `its output would have ${count} rows or columns`);
-      return Array.from({ length: count }, (_, cell) => cell - sign * before);
-    });
+    const sides = reader.sides(key);
+    const counts = sides.map(([before, after], axis) => image[axis] + sign * (before + after));
+    reader.require(counts.every((count) => count > 0), "nothing is left of the image");
+    reader.room(...counts, image[2]);
+    const [rows, columns] = sides.map(([before], axis) => Array.from({ length: counts[axis] }, (_, cell) => cell - sign * before));
     return [pixelsOperation(image, rows, columns)];
   };
 }
@@ -204,7 +208,7 @@ function frameLayer(key, sign) {
 function upSamplingLayer(reader) {
   const image = reader.image();
   const factors = reader.pair("size");
-  reader.require(factors.every((factor, axis) => factor * image[axis] < MOST_CELLS), "its output would be too large");
+  reader.room(...factors, ...image);
   const interpolation = reader.config.interpolation;
   if (interpolation === "bilinear") {
     return [bilinearOperation(image, factors)];
@@ -221,9 +225,10 @@ function upSamplingLayer(reader) {
 function mergingLayer(merging, exactly = null) {
   return (reader) => {
     reader.require(exactly === null || reader.shapes.length === exactly, `it takes ${exactly} inputs, not ${reader.shapes.length}`);
-    const operation = mergeOperation(reader.shapes, merging);
-    reader.require(operation !== null, "its inputs do not fit together");
-    return [operation];
+    const shape = commonShape(reader.shapes);
+    reader.require(shape !== null, "its inputs do not fit together");
+    reader.room(...shape);
+    return [mergeOperation(shape, reader.shapes, merging)];
   };
 }
 
@@ -266,7 +271,6 @@ function productWithout(values, left) {
   return values.reduce((product, value, i) => (i === left ? product : product * value), 1);
 }
 
-const MOST_CELLS = 2 ** 16;
 const MERGING = new Set(["Add", "Subtract", "Multiply", "Average", "Maximum", "Concatenate"]);
 const LAYERS = new Map(Object.entries({
   InputLayer: () => [],

@@ -133,16 +133,13 @@ export function concatenateOperation(shapes, axis) {
 
 /**
  * Combine inputs number by number; those of other shapes are repeated along axes of length 1, or that are missing in front.
+ * @param {number[]} shape of the output: `commonShape(shapes)`
  * @param {number[][]} shapes of the inputs
  * @param {{ combine: (values: Float64Array) => number, spread: (values: Float64Array, slopes: Float64Array) => void }} merging
  *   `values` has one number of each input; `spread` writes the slope of the result by each of them into `slopes`
- * @returns {Operation|null} null if the shapes do not fit together
+ * @returns {Operation}
  */
-export function mergeOperation(shapes, { combine, spread }) {
-  const shape = commonShape(shapes);
-  if (shape === null) {
-    return null;
-  }
+export function mergeOperation(shape, shapes, { combine, spread }) {
   const count = shape.reduce((product, size) => product * size, 1);
   const sources = shapes.map((other) => repeatedPlaces(shape, other));
   const values = new Float64Array(shapes.length);
@@ -176,7 +173,12 @@ export function mergeOperation(shapes, { combine, spread }) {
   };
 }
 
-function commonShape(shapes) {
+/**
+ * The shape that inputs have together.
+ * @param {number[][]} shapes
+ * @returns {number[]|null} null if they do not fit together
+ */
+export function commonShape(shapes) {
   const most = Math.max(...shapes.map((shape) => shape.length));
   const aligned = shapes.map((shape) => [...Array(most - shape.length).fill(1), ...shape]);
   const common = aligned[0].map((_, axis) => aligned.map((shape) => shape[axis]).find((size) => size !== 1) ?? 1);

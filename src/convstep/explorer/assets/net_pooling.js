@@ -121,10 +121,11 @@ export function globalMaxOperation(shape, kept) {
 }
 
 function pooledSize(shape, { rows, columns }) {
-  return { shape: [rows.out, columns.out, shape[2]], work: rows.out * columns.out * rows.kernel * columns.kernel * shape[2] };
+  const [work, other] = [rows, columns].map((axis) => axis.out * Math.min(axis.kernel, axis.size));
+  return { shape: [rows.out, columns.out, shape[2]], work: work * other * shape[2] };
 }
 
-/** For every output, where the cells of its window begin in the image: those of the image alone, in reading order. */
+/** For every output, where the cells of its window begin in the image: those of the image alone, in reading order; no dilation. */
 function windowCells(shape, { rows, columns }) {
   const [inRows, inColumns] = [rows, columns].map(cellsOfWindows);
   return inRows.flatMap((ofRows) =>
@@ -133,11 +134,11 @@ function windowCells(shape, { rows, columns }) {
 }
 
 function cellsOfWindows(axis) {
-  return Array.from({ length: axis.out }, (_, out) =>
-    Array.from({ length: axis.kernel }, (__, i) => out * axis.stride + i * axis.dilation - axis.before).filter(
-      (cell) => cell >= 0 && cell < axis.size,
-    ),
-  );
+  return Array.from({ length: axis.out }, (_, out) => {
+    const start = out * axis.stride - axis.before;
+    const end = Math.min(start + axis.reach, axis.size);
+    return Array.from({ length: end - Math.max(start, 0) }, (__, i) => Math.max(start, 0) + i);
+  });
 }
 
 /** The place of the first largest number of a window in one channel; a NaN is larger than any number. */

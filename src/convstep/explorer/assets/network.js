@@ -3,9 +3,9 @@
 
 import { isPlainObject, NetworkError, readArchive } from "./archive.js";
 import { makeLayer } from "./layers.js";
+import { MOST_NUMBERS, tooLarge } from "./layerreader.js";
 
 const MOST_LAYER_CALLS = 10_000;
-const MOST_NUMBERS = 2 ** 24; // that all layers together put out for one image
 const MOST_WORK = 2 ** 32; // multiplications for one image
 const DEEPEST = 8;
 const MODEL_KINDS = new Set(["Sequential", "Model", "Functional"]);
@@ -34,7 +34,7 @@ export function readNetwork(bytes, { size = [32, 32] } = {}) {
   const start = inputOf(model);
   const shape = imageShape(start, size);
   const image = { operation: { shape }, inputs: [], owner: start.name };
-  const plan = { steps: [image], layers: [], weights, used: new Set(), numbers: 0, work: 0 };
+  const plan = { steps: [image], layers: [], weights, used: new Set(), names: new Map(), numbers: 0, work: 0 };
   const end = guarded(() => addModel(plan, model, "", [0], 0));
   if (typeof end !== "number") {
     throw new NetworkError("severalOutputs", "The network has several outputs, and this page shows networks with one.");
@@ -232,13 +232,16 @@ function addLayer(plan, { name, kind, config, from }) {
   return last;
 }
 
+/** The name that a call of a layer is shown under: its own, or "conv (2)" where that is taken. */
 function numberedName(plan, name) {
-  const taken = new Set(plan.layers.map((layer) => layer.name));
-  let number = 1;
-  while (taken.has(number === 1 ? name : `${name} (${number})`)) {
+  let number = (plan.names.get(name) ?? 0) + 1;
+  while (number > 1 && plan.names.has(`${name} (${number})`)) {
     number += 1;
   }
-  return number === 1 ? name : `${name} (${number})`;
+  plan.names.set(name, number);
+  const shown = number === 1 ? name : `${name} (${number})`;
+  plan.names.set(shown, plan.names.get(shown) ?? 1);
+  return shown;
 }
 
 /** What a function returns that follows a stranger's description; whatever is missing there is one error. */
@@ -252,8 +255,4 @@ function guarded(follow) {
 
 function wrongDescription(reason) {
   return new NetworkError("description", `The description of the network is wrong: ${reason}.`, { reason });
-}
-
-function tooLarge() {
-  return new NetworkError("tooLarge", "The network is too large for this page.");
 }
