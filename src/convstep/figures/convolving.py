@@ -54,6 +54,8 @@ def draw_padding(record: Mapping[str, Any], *, image: int = 0, channel: int = 0,
     look = theme_named("draw_padding", theme)
     read = Record.of("draw_padding", record, ("zero_pad",))
     before, after = values(read.arguments["X"]), values(read.result)
+    if not before.size:
+        raise refusal("draw_padding", "the record of zero_pad holds no image", {"X": before})
     pad, (m, rows, columns, channels) = int(read.arguments["pad"]), before.shape
     i, c = _below("draw_padding", "image", image, m), _below("draw_padding", "channel", channel, channels)
     grids: Row = [

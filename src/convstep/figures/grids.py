@@ -5,10 +5,11 @@ One rule: it draws the arrays that it is given and computes none of them.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 
 from convstep.checks import Array, array, counted
 from convstep.figures import style
@@ -24,6 +25,7 @@ FEW = 9  # an array with more rows or columns is drawn without numbers
 THINNEST = 0.22  # inches of a grid of many columns and one row
 RULED = 40  # rows or columns of which single cells can still be told apart
 HATCH = "//////"
+CORNERS = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])  # of a cell, around its middle
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Grid:
         How many rows and columns at the end are hatched as cells that no window reads.
     """
 
-    values: Array
+    values: Any
     title: str = ""
     note: str = ""
     look: Look = "signed"
@@ -153,15 +155,17 @@ def _hatch_missing(axes: Axes, values: Array) -> None:
     """Hatch the cells that are NaN, where cells can be told apart."""
     missing = np.argwhere(np.isnan(np.asarray(values, np.float64)))
     if len(missing) and max(values.shape) <= RULED:
-        for row, column in missing:
-            block = slice(row, row + 1), slice(column, column + 1)
-            style.outline(axes, *block, edgecolor=style.theme_of(axes).purple, linewidth=0, hatch="xxxx", alpha=0.5)
+        corners = missing[:, None, ::-1] + CORNERS
+        purple = style.theme_of(axes).purple
+        axes.add_collection(PolyCollection(corners, facecolor="none", edgecolor=purple, linewidth=0, hatch="xxxx", alpha=0.5))
 
 
 def _ring(axes: Axes, bold: Array) -> None:
     """Draw a ring around the cells that matter, so that they show without their numbers too."""
-    for row, column in np.argwhere(bold):
-        style.outline(axes, slice(row, row + 1), slice(column, column + 1), linewidth=0.9, zorder=2.6, clip_on=False)
+    corners = np.argwhere(bold)[:, None, ::-1] + CORNERS
+    axes.add_collection(
+        PolyCollection(corners, facecolor="none", edgecolor=style.theme_of(axes).ink, linewidth=0.9, zorder=2.6, clip_on=False)
+    )
 
 
 def _rule(axes: Axes, grid: Grid) -> None:

@@ -25,7 +25,7 @@ def number(value: float, digits: int) -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else INFINITY if value > 0 else MINUS + INFINITY
     size = abs(value)
-    if size >= 10.0 ** (LONG - 1) and len(f"{size:.0f}") >= LONG:
+    if size >= 10.0 ** (LONG - 2) and (size >= 10.0**LONG or len(f"{size:.0f}") >= LONG):
         return _exponential(value)
     text = f"{value:z.{digits}f}"
     if value and not float(text):

@@ -6,6 +6,7 @@ One rule: nothing that the reader's own Matplotlib settings say changes a figure
 import base64
 import errno
 import io
+import math
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +16,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
@@ -194,10 +196,15 @@ def fitted(values: Array, digits: int, width: float) -> list[tuple[str, float]] 
 
 
 def readable_on(shade: Any, theme: Theme) -> str:
-    """Return the colour of a text on a colour."""
-    red, green, blue, *_ = shade
-    light, dark = (theme.page, theme.ink) if theme is LIGHT else (theme.ink, theme.page)
-    return light if 0.299 * red + 0.587 * green + 0.114 * blue < 0.55 else dark
+    """Return the colour of a text on a colour: of paper and ink the one that stands out more."""
+    under = luminance(shade) + 0.05
+    return max((theme.page, theme.ink), key=lambda colour: abs(math.log((luminance(to_rgb(colour)) + 0.05) / under)))
+
+
+def luminance(shade: Any) -> float:
+    """Return how light a colour is, as WCAG 2 defines it."""
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in shade[:3]]
+    return float(0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2])
 
 
 def outline(axes: Axes, rows: slice, columns: slice, **look: Any) -> Rectangle:
