@@ -8,7 +8,8 @@ import { makeTensor, poolMask, windowAxis, zeroPad } from "./arithmetic.js";
  * One summand of a sum. Only what it is made of is named; `image` is null where the cell is padding.
  * @typedef {{ of: string, at: number[], image?: number[]|null, padded?: number[], filters?: number[], bias?: number[], dz?: number[],
  *   da?: number[], share?: number, product: number }} Term
- * of, at: the entry that it is added to ("dxPadded" where padding gets it, which is cut off). In pooling `share` is what the image's cell has of the window: 1 or 0 by the mask of a maximum,
+ * of, at: the entry that it is added to ("dxPadded" where padding gets it, which is cut off). In pooling `share` is what the image's
+ *   cell has of the window: 1 or 0 by the mask of a maximum,
  * 1 / size of an average; `product` is what is added (to "a" of an average: the cell, which is divided at the end).
  */
 

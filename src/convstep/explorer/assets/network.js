@@ -12,8 +12,10 @@ const MODEL_KINDS = new Set(["Sequential", "Model", "Functional"]);
 
 /**
  * @typedef {{ name: string, inputName: string, inputShape: number[], rounds: boolean, layers: NetworkLayer[], classes: number|null,
- *   notes: object, steps: object[] }} Network
- * inputShape: of one image, (H, W, C) or (H, W); rounds: whether its numbers become float32 first, as in Python; classes: how many scores it gives, null if its output is no list of scores.
+ *   notes: object, steps: object[], spans: object[], end: number }} Network
+ * inputShape: of one image, (H, W, C) or (H, W); rounds: whether its numbers become float32 first, as in Python; classes: how many
+ * scores it gives, null if its output is no list of scores; notes: what was saved beside it, such as the run that trained it. The steps,
+ * which of them are a layer's (spans) and which is the last (end) are this module's own.
  *
  * @typedef {{ name: string, kind: string, config: object, outputShape: number[], weights: Object<string, Tensor>, inputs: string[] }}
  *   NetworkLayer
