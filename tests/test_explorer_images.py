@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.node import run
+from tests.node import planted, run
 
 from convstep.data import load_digits
 from convstep.runs.photograph import digit_cells
@@ -37,13 +37,15 @@ def test_grey_is_pillows_grey() -> None:
     assert np.array_equal(np.reshape(found, (40, 50)), np.asarray(PIL.fromarray(colours).convert("L")))
 
 
+FIND = (
+    'const { digitCells } = await load("photograph.js"); return given.map((x) => '
+    "digitCells({ height: x.shape[0], width: x.shape[1], data: x.data })?.data ?? null);"
+)
+
+
 def test_digits_are_found_on_photographs_as_the_python_side_finds_them() -> None:
     photographs = [photograph(k) for k in range(12)]
-    found = run(
-        'const { digitCells } = await load("photograph.js"); return given.map((x) => '
-        "digitCells({ height: x.shape[0], width: x.shape[1], data: x.data })?.data ?? null);",
-        [image.astype(np.float64) for image in photographs],
-    )
+    found = run(FIND, [image.astype(np.float64) for image in photographs])
     blank = 0
     for k, (image, data) in enumerate(zip(photographs, found, strict=True)):
         expected = digit_cells(image)
@@ -55,6 +57,17 @@ def test_digits_are_found_on_photographs_as_the_python_side_finds_them() -> None
         assert difference.max() <= 1, f"photograph {k}"
         assert np.count_nonzero(difference) <= 5
     assert blank == 1
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("ROUNDS] = [24, 0.05, 1.8, 3]", "ROUNDS] = [24, 0.05, 1.2, 3]"), ("0.98), 1 / 2)", "0.9), 1 / 2)")]
+)
+def test_a_digit_that_is_prepared_otherwise_is_seen(right: str, wrong: str) -> None:
+    photographs = [photograph(k) for k in range(8)]
+    bug = {"photograph.js": planted("photograph.js", right, wrong)}
+    found = run(FIND, [image.astype(np.float64) for image in photographs], files=bug)
+    expected = [digit_cells(image) for image in photographs]
+    assert max(np.abs(data - cells.ravel()).max() for data, cells in zip(found, expected, strict=True) if cells is not None) > 1
 
 
 def photograph(k: int) -> Any:

@@ -17,13 +17,14 @@ let strokesBegun = 0;
  * @param {object} parts.words
  * @param {(text: string) => void} parts.announce
  * @param {(strokes: number[][], merge: string) => void} parts.onStrokes told after every movement; merge: the same for all of one stroke
- * @returns {{ element: HTMLElement, show: (strokes: number[][], behind?: HTMLCanvasElement|null) => void }} show: the strokes, and what is
- *   seen where there are none
+ * @returns {{ element: HTMLElement, show: (strokes: number[][], behind?: HTMLCanvasElement|null) => void }} show: the strokes, and what
+ *   is seen where there are none
  */
 export function makeDrawingPad({ words, announce, onStrokes }) {
   const hint = newId("pad");
   const canvas = h("canvas", { width: PIXELS, height: PIXELS, "aria-hidden": "true" });
-  const surface = h("div", { class: "cs-pad", role: "application", tabindex: 0, "aria-label": words.t("pad"), "aria-describedby": hint }, canvas);
+  const named = { role: "application", tabindex: 0, "aria-label": words.t("pad"), "aria-describedby": hint };
+  const surface = h("div", { class: "cs-pad", ...named }, canvas);
   const undo = h("button", { type: "button", class: "cs-button", on: { click: removeLast } }, words.t("pad.undo"));
   const clear = h("button", { type: "button", class: "cs-button", on: { click: removeAll } }, words.t("pad.clear"));
   const pen = { x: 0.5, y: 0.25, down: false };
@@ -69,8 +70,7 @@ export function makeDrawingPad({ words, announce, onStrokes }) {
 
   function placeOf(event) {
     const box = surface.getBoundingClientRect();
-    const inside = (part) => Math.round(Math.min(1, Math.max(0, part)) * 1000) / 1000;
-    [pen.x, pen.y] = [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
+    [pen.x, pen.y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height].map(onPad);
     return [pen.x, pen.y];
   }
 
@@ -119,7 +119,7 @@ export function makeDrawingPad({ words, announce, onStrokes }) {
     }
     if (way !== undefined) {
       const reach = event.shiftKey ? 4 * STEP : STEP;
-      [pen.x, pen.y] = [pen.x + way[0] * reach, pen.y + way[1] * reach].map((part) => Math.round(Math.min(1, Math.max(0, part)) * 1000) / 1000);
+      [pen.x, pen.y] = [pen.x + way[0] * reach, pen.y + way[1] * reach].map(onPad);
       if (pen.down) {
         extendStroke([pen.x, pen.y]);
       }
@@ -161,7 +161,8 @@ export function makeDrawingPad({ words, announce, onStrokes }) {
     context.fillRect(0, 0, PIXELS, PIXELS);
     if (behind !== null && strokes.length === 0) {
       context.imageSmoothingEnabled = false;
-      context.drawImage(behind, 0, 0, PIXELS, PIXELS);
+      const [width, height] = [behind.width, behind.height].map((side) => (side * PIXELS) / Math.max(behind.width, behind.height));
+      context.drawImage(behind, (PIXELS - width) / 2, (PIXELS - height) / 2, width, height);
     }
     Object.assign(context, { strokeStyle: INK, lineWidth: PEN_WIDTH * PIXELS, lineCap: "round", lineJoin: "round" });
     for (const stroke of strokes) {
@@ -200,4 +201,9 @@ export function makeDrawingPad({ words, announce, onStrokes }) {
       }
     },
   };
+}
+
+/** A part of the pad, in thousandths: a link with a drawing stays short. */
+function onPad(part) {
+  return Math.round(Math.min(1, Math.max(0, part)) * 1000) / 1000;
 }

@@ -29,7 +29,8 @@ export function makeImagePicker({ words, data, announce, size, onImage }) {
   const digits = (data.digits ?? []).slice(0, PLAIN_DIGITS);
   const sources = [...digits.map((digit) => digitSource(digit, words)), ...SAMPLES.map((sample) => sampleSource(sample, words))];
   const problem = h("p", { class: "cs-alert", role: "alert" });
-  const file = h("input", { type: "file", accept: "image/*", class: "cs-hidden", tabindex: -1, "aria-hidden": "true", on: { change: takeChosen } });
+  const file = hiddenFile("image/*", takeChosen);
+  const open = h("button", { type: "button", class: "cs-button", on: { click: () => file.click() } }, words.t("image.open"));
   const longer = makeStepper({
     label: words.t("image.size"),
     less: words.t("less", { what: words.t("image.size") }),
@@ -54,7 +55,7 @@ export function makeImagePicker({ words, data, announce, size, onImage }) {
     h("div", { class: "cs-picker-samples", role: "group", "aria-label": words.t("image.samples") }, thumbs),
     longer.element,
     h("div", { class: "cs-field-row" }, h("span", { class: "cs-label" }, words.t("image.colours")), colours.element),
-    h("div", { class: "cs-picker-file" }, h("button", { type: "button", class: "cs-button", on: { click: () => file.click() } }, words.t("image.open")), file),
+    h("div", { class: "cs-picker-file" }, open, file),
     h("p", { class: "cs-note" }, words.t("image.drop")),
     problem,
     h("details", { class: "cs-picker-pad" }, h("summary", {}, words.t("image.draw")), pad.element),
@@ -73,7 +74,8 @@ export function makeImagePicker({ words, data, announce, size, onImage }) {
 
   function drawn(strokes, merge) {
     problem.textContent = "";
-    settings.source = { name: words.t("image.drawing"), colours: false, image: (side) => drawnImage(strokes, { height: side, width: side }) };
+    const image = (side) => drawnImage(strokes, { height: side, width: side });
+    settings.source = { name: words.t("image.drawing"), colours: false, image };
     onImage(readable(settings.source.image(settings.longer)), settings.source.name, { merge });
     update();
   }
@@ -134,6 +136,16 @@ export function imageCanvas({ height, width, channels, data }) {
   return canvas;
 }
 
+/**
+ * What opens the browser's dialog for files; a button stands for it.
+ * @param {string} accept
+ * @param {(event: Event) => void} change
+ * @returns {HTMLElement}
+ */
+export function hiddenFile(accept, change) {
+  return h("input", { type: "file", accept, class: "cs-hidden", tabindex: -1, "aria-hidden": "true", on: { change } });
+}
+
 function digitSource(digit, words) {
   return {
     name: words.t("image.digit", { digit: digit.label }),
@@ -148,9 +160,14 @@ function sampleSource({ name, colours }, words) {
   return { name: words.t(`image.${name}`), colours, image, thumb: () => image(colours ? 28 : 8, 3) };
 }
 
-function thumbnail(source, press) {
-  const canvas = imageCanvas(source.thumb());
-  return h("button", { type: "button", class: "cs-thumb", "aria-label": source.name, title: source.name, on: { click: press } }, canvas);
+/**
+ * A button with a small picture of what it chooses.
+ * @param {{ name: string, image: Function, thumb?: () => object }} source thumb: another picture than the image itself
+ * @param {() => void} press
+ * @returns {HTMLElement}
+ */
+export function thumbnail({ name, image, thumb = image }, press) {
+  return h("button", { type: "button", class: "cs-thumb", "aria-label": name, title: name, on: { click: press } }, imageCanvas(thumb()));
 }
 
 function asBytes(image) {

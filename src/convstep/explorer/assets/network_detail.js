@@ -1,11 +1,10 @@
 // One feature map enlarged: its cells with their numbers, its gradient, its filter, and what a cell sees of the image.
 // One rule: all pictures here follow the one chosen cell.
 
-import { strongest } from "./colours.js";
+import { cellColour, strongest } from "./colours.js";
 import { makeThumbs, paintThumb } from "./controls.js";
 import { h, newId, setAttribute, write } from "./dom.js";
 import { makeGrid } from "./grid.js";
-import { cellColour } from "./colours.js";
 import { mapCount, mapOf } from "./network_maps.js";
 import { exactNumber, plainNumber } from "./numbers.js";
 
@@ -29,7 +28,8 @@ export function makeMapDetail({ words, go, choose, close, handOver }) {
     image: makeGrid({ words, label: words.t("net.detail.image"), size: "small" }),
     filter: makeGrid({ words, label: words.t("net.detail.filter"), size: "small" }),
   };
-  const figures = Object.fromEntries(Object.entries(grids).map(([key, grid]) => [key, figure(words.t(`net.detail.${key === "output" ? "map" : key}`), grid)]));
+  const figureOf = ([key, grid]) => [key, figure(words.t(`net.detail.${key === "output" ? "map" : key}`), grid)];
+  const figures = Object.fromEntries(Object.entries(grids).map(figureOf));
   const planes = makeThumbs({
     label: (i) => words.t("net.detail.plane", { map: i }),
     group: words.t("net.detail.planes"),
@@ -43,11 +43,12 @@ export function makeMapDetail({ words, go, choose, close, handOver }) {
   const says = h("p", { class: "cs-net-says", "aria-live": "off" });
   const bias = h("p", { class: "cs-note cs-number" });
   figures.filter.append(bias);
-  const [previous, next] = [-1, 1].map((step) =>
-    h("button", { type: "button", class: "cs-button", on: { click: () => choose(last.map + step) } }, words.t(step < 0 ? "net.detail.previous" : "net.detail.next")),
-  );
-  const hand = h("button", { type: "button", class: "cs-button", "data-role": "hand-over", on: { click: handOver } });
-  const shut = h("button", { type: "button", class: "cs-button", on: { click: close } }, words.t("close"));
+  const button = (text, click) => h("button", { type: "button", class: "cs-button", on: { click } }, text);
+  const previous = button(words.t("net.detail.previous"), () => choose(last.map - 1));
+  const next = button(words.t("net.detail.next"), () => choose(last.map + 1));
+  const hand = button("", handOver);
+  const shut = button(words.t("close"), close);
+  setAttribute(hand, "data-role", "hand-over");
   const element = h(
     "section",
     { class: "cs-net-detail", "aria-labelledby": title, on: { keydown: onKey } },

@@ -4,10 +4,17 @@
 import { windowAxis } from "./arithmetic.js";
 import { LIMITS } from "./checking.js";
 
-const SLIDING = { Conv2D: "kernel_size", DepthwiseConv2D: "kernel_size", SeparableConv2D: "kernel_size", MaxPooling2D: "pool_size", AveragePooling2D: "pool_size" };
-const ONE_BY_ONE = new Set(
-  "InputLayer ReLU LeakyReLU PReLU ELU Activation Softmax Rescaling Dropout BatchNormalization Add Subtract Multiply Average Maximum Minimum Concatenate".split(" "),
-);
+const SLIDING = {
+  Conv2D: "kernel_size",
+  DepthwiseConv2D: "kernel_size",
+  SeparableConv2D: "kernel_size",
+  MaxPooling2D: "pool_size",
+  AveragePooling2D: "pool_size",
+};
+const ONE_BY_ONE = new Set([
+  ...["ReLU", "LeakyReLU", "PReLU", "ELU", "Activation", "Rescaling", "Dropout", "BatchNormalization"],
+  ...["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"],
+]); // no softmax, which may run over rows and columns
 
 /**
  * Find the rectangle of the image that one entry of a layer depends on.
@@ -52,7 +59,7 @@ function withinLayer(spans, { shape }) {
 
 /** What of its input a layer needs for some rows and columns of its output. */
 function spansBefore({ kind, config }, input, spans) {
-  if (ONE_BY_ONE.has(kind)) {
+  if (ONE_BY_ONE.has(kind) && !String(config.activation).includes("softmax")) {
     return spans;
   }
   if (input.shape.length === 3 && kind in SLIDING) {

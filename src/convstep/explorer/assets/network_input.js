@@ -4,7 +4,7 @@
 import { fittedPicture, readPicture } from "./decoding.js";
 import { h, newId, write } from "./dom.js";
 import { makeDrawingPad } from "./drawing.js";
-import { digitImage, imageCanvas } from "./images.js";
+import { digitImage, hiddenFile, imageCanvas, thumbnail } from "./images.js";
 import { digitCells } from "./photograph.js";
 import { receiveFiles } from "./receiving.js";
 import { bytes, greyed, resampled } from "./resampling.js";
@@ -33,9 +33,7 @@ export function makeNetworkInput({ words, data, announce, onImage, onNetwork, co
   const pad = makeDrawingPad({ words, announce, onStrokes: drawn });
   const paper = h("input", { type: "checkbox", id: newId("paper") });
   const paperRow = h("div", { class: "cs-inline" }, paper, h("label", { for: paper.id }, words.t("net.paper")));
-  const [imageFile, networkFile] = ["image/*", ".convstep"].map((accept) =>
-    h("input", { type: "file", accept, class: "cs-hidden", tabindex: -1, "aria-hidden": "true", on: { change: takeChosen } }),
-  );
+  const [imageFile, networkFile] = [hiddenFile("image/*", takeChosen), hiddenFile(".convstep", takeChosen)];
   const open = h("button", { type: "button", class: "cs-button", on: { click: () => imageFile.click() } }, words.t("image.open"));
   const note = h("p", { class: "cs-note" });
   const element = h(
@@ -69,11 +67,7 @@ export function makeNetworkInput({ words, data, announce, onImage, onNetwork, co
       image: () => inBytes(sampleImage(name, { ...input, channels: input.channels === 3 ? 3 : 1 })),
     }));
     sources = input.channels === 1 ? [...digits, ...paintings] : [...paintings, ...digits];
-    samples.replaceChildren(
-      ...sources.map(({ name, image }) =>
-        h("button", { type: "button", class: "cs-thumb", "aria-label": name, title: name, on: { click: () => choose(image(), name) } }, imageCanvas(image())),
-      ),
-    );
+    samples.replaceChildren(...sources.map((source) => thumbnail(source, () => choose(source.image(), source.name))));
     paperRow.hidden = !input.digits;
     paper.checked = input.digits;
     open.hidden = ![1, 3].includes(input.channels);

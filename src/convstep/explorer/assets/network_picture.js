@@ -4,7 +4,10 @@
 import { cellColour, strongest } from "./colours.js";
 import { h, svg } from "./dom.js";
 import { mapCount, mapOf, paintMap } from "./network_maps.js";
+import { percent } from "./network_says.js";
+import { plainNumber } from "./numbers.js";
 
+const LINE_HEIGHT = 18; // of a vector in one line
 const [SIDE_OF_MAP, SPACE, MARGIN, HEADS] = [56, 6, 24, 76];
 const MOST_IN_PICTURE = 8; // maps of a layer in one line
 const MOST_LINES = 2;
@@ -22,13 +25,16 @@ export function networkPicture({ session, seen, words, dark, saliency }) {
   const score = seen.k === null ? "" : session.classes[seen.k];
   const nodes = [svg("text", { x: MARGIN, y: 36, "font-size": 22, "font-weight": 600 }, words.t("net.title", { name: session.name }))];
   nodes.push(...topNodes({ session, seen, words, saliency, dark, score, half }));
-  nodes.push(label(MARGIN, TOP + 60, words.t("net.forwards"), 600), label(half + 2 * MARGIN, TOP + 60, seen.k === null ? "" : words.t("net.backwards", { score }), 600));
+  nodes.push(label(MARGIN, TOP + 60, words.t("net.forwards"), 600));
+  nodes.push(label(half + 2 * MARGIN, TOP + 60, seen.k === null ? "" : words.t("net.backwards", { score }), 600));
   let y = TOP + HEADS;
   for (const { name, shape } of session.layers) {
+    const isLine = shape.length === 1 && mapOf({ shape, data: seen.look.outputs.get(name).data }, 0).rows === 1;
     const lines = Math.min(Math.ceil(mapCount(shape) / MOST_IN_PICTURE), MOST_LINES);
     nodes.push(label(MARGIN, y + 16, `${name}   ${shape.join(" × ")}`));
-    nodes.push(...mapNodes(seen.look.outputs.get(name), MARGIN, y + 26, dark), ...mapNodes(seen.gradients.get(name), half + 2 * MARGIN, y + 26, dark));
-    y += 26 + lines * (SIDE_OF_MAP + SPACE) + 14;
+    nodes.push(...mapNodes(seen.look.outputs.get(name), MARGIN, y + 26, dark));
+    nodes.push(...mapNodes(seen.gradients.get(name), half + 2 * MARGIN, y + 26, dark));
+    y += 26 + (isLine ? LINE_HEIGHT : lines * (SIDE_OF_MAP + SPACE)) + 14;
   }
   const sheet = svg("rect", { width, height: y + MARGIN, fill: paper });
   const drawing = svg("g", { fill: ink, "font-family": "system-ui, sans-serif", "font-size": 14 }, nodes);
@@ -50,8 +56,9 @@ function topNodes({ session, seen, words, saliency, dark, score, half }) {
     const y = 90 + i * 24;
     const longest = half - 400;
     const bar = seen.look.kind === "shares" ? share * longest : 0;
-    nodes.push(label(MARGIN + 340, y + 14, session.classes[k].slice(0, 12)), svg("rect", { x: MARGIN + 400, y: y + 2, width: Math.max(bar, 1), height: 14, fill: "#0072b2" }));
-    nodes.push(label(MARGIN + 410 + bar, y + 14, share.toPrecision(3)));
+    nodes.push(label(MARGIN + 340, y + 14, session.classes[k].slice(0, 12)));
+    nodes.push(svg("rect", { x: MARGIN + 400, y: y + 2, width: Math.max(bar, 1), height: 14, fill: "#0072b2" }));
+    nodes.push(label(MARGIN + 410 + bar, y + 14, seen.look.kind === "shares" ? percent(share) : plainNumber(share)));
   });
   return nodes;
 }
@@ -66,7 +73,8 @@ function mapNodes(tensor, left, top, dark) {
     const canvas = h("canvas");
     paintMap(canvas, mapOf(tensor, k), { limit, dark });
     const step = SIDE_OF_MAP + SPACE;
-    return picture(canvas, left + (k % MOST_IN_PICTURE) * step, top + Math.floor(k / MOST_IN_PICTURE) * step, SIDE_OF_MAP);
+    const width = canvas.height === 1 ? Math.min(canvas.width * LINE_HEIGHT, MOST_IN_PICTURE * step) : SIDE_OF_MAP;
+    return picture(canvas, left + (k % MOST_IN_PICTURE) * step, top + Math.floor(k / MOST_IN_PICTURE) * step, width);
   });
 }
 

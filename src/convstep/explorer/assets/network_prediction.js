@@ -3,6 +3,7 @@
 
 import { h, newId, setAttribute, write } from "./dom.js";
 import { makeMenu } from "./controls.js";
+import { percent } from "./network_says.js";
 import { plainNumber, shortNumber } from "./numbers.js";
 
 const MOST_BARS = 12; // with more classes, those that are most likely
@@ -16,7 +17,7 @@ export function makePrediction({ words, choose }) {
   const title = newId("prediction");
   const answer = h("p", { class: "cs-net-answer" });
   const bars = h("div", { class: "cs-net-bars", role: "radiogroup", "aria-label": words.t("net.score.of"), on: { keydown: onKey } });
-  const heads = h("div", { class: "cs-net-row-heads", "aria-hidden": "true" }, h("span", {}, words.t("net.share")), h("span", {}, words.t("net.logit")));
+  const heads = h("div", { class: "cs-net-row-heads", "aria-hidden": "true" }, ["net.share", "net.logit"].map((key) => h("span", {}, words.t(key))));
   const others = h("div", {});
   const follow = h("button", { type: "button", class: "cs-button", on: { click: () => choose(null) } }, words.t("net.follow"));
   const element = h(
@@ -69,7 +70,8 @@ export function makePrediction({ words, choose }) {
     update: ({ shares, scores, chosen, pinned, kind }) => {
       const inOrder = shares.map((share, k) => k).sort((a, b) => shares[b] - shares[a] || a - b);
       const best = inOrder[0];
-      write(answer, words.t(kind === "shares" ? "net.says" : "net.says.score", { name: names[best], share: percent(shares[best]), score: plainNumber(shares[best]) }));
+      const facts = { name: names[best], share: percent(shares[best]), score: plainNumber(shares[best]) };
+      write(answer, words.t(kind === "shares" ? "net.says" : "net.says.score", facts));
       const shown = names.length > MOST_BARS ? inOrder.slice(0, MOST_BARS) : names.map((_, k) => k);
       const top = kind === "shares" ? 1 : Math.max(...shares.map(Math.abs)) || 1;
       rows.forEach((row, i) => {
@@ -90,13 +92,4 @@ export function makePrediction({ words, choose }) {
       heads.hidden = kind !== "shares";
     },
   };
-}
-
-/** A share as a percentage that never claims more than it knows: 100 % only if it is all, 0 % only if it is nothing. */
-function percent(share) {
-  if (share === 0 || share === 1) {
-    return `${share * 100} %`;
-  }
-  const hundred = share * 100;
-  return hundred > 99.9 ? "> 99.9 %" : hundred < 0.1 ? "< 0.1 %" : `${hundred.toFixed(1)} %`;
 }

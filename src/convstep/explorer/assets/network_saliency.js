@@ -36,10 +36,11 @@ export function makeSaliency({ words }) {
       paintSaliency(canvas, { image, parts: strongestParts, limit, range, dark });
       const [most, least] = [extremeOf(strongestParts, 1), extremeOf(strongestParts, -1)];
       const place = (i) => ({ row: Math.floor(i / image.shape[1]), column: i % image.shape[1] });
-      const text = [most, least]
-        .filter((i) => i !== null)
-        .map((i) => words.t(strongestParts[i] > 0 ? "net.saliency.for" : "net.saliency.against", { ...place(i), value: plainNumber(strongestParts[i]), score }))
-        .join(" ");
+      const say = (i) => {
+        const key = strongestParts[i] > 0 ? "net.saliency.for" : "net.saliency.against";
+        return words.t(key, { ...place(i), value: plainNumber(strongestParts[i]), score });
+      };
+      const text = [most, least].filter((i) => i !== null).map(say).join(" ");
       write(says, text || words.t("net.saliency.none", { score }));
       setAttribute(canvas, "aria-label", `${heading.textContent}. ${says.textContent}`);
       write(legend.firstChild, plainNumber(-limit));

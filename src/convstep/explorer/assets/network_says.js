@@ -45,8 +45,8 @@ export function aboutNetwork(words, { parameters, layers, input, run, shipped })
   const says = [words.t("net.about", numbers)];
   const { accuracy, settings, data } = run ?? {};
   if (typeof accuracy === "number" && settings !== undefined) {
-    const images = data?.test?.images;
-    says.push(words.t("net.trained", { accuracy: (accuracy * 100).toFixed(1), images: images === undefined ? "" : thousands(images), data: settings.data, epochs: settings.epochs, seed: settings.seed }));
+    const facts = { accuracy: (accuracy * 100).toFixed(1), images: thousands(data?.test?.images ?? "?") };
+    says.push(words.t("net.trained", { ...facts, data: settings.data, epochs: settings.epochs, seed: settings.seed }));
   } else if (settings !== undefined) {
     says.push(words.t("net.trained.plainly", { data: settings.data, epochs: settings.epochs, seed: settings.seed }));
   }
@@ -65,8 +65,8 @@ export function aboutNetwork(words, { parameters, layers, input, run, shipped })
  */
 export function sayNetworkProblem(words, error, name) {
   const key = `net.problem.${error.code}`;
-  const said = error.code === undefined ? words.t("net.problem.failed", { reason: error.message }) : words.has(key) ? words.t(key, error.values) : error.message;
-  return words.t("net.problem", { name, said });
+  const known = words.has(key) ? words.t(key, error.values) : error.message;
+  return words.t("net.problem", { name, said: error.code === undefined ? words.t("net.problem.failed", { reason: error.message }) : known });
 }
 
 /**
@@ -76,4 +76,17 @@ export function sayNetworkProblem(words, error, name) {
  */
 export function thousands(number) {
   return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/**
+ * Write a share as a percentage that never claims more than it knows: 100 % only if it is all, 0 % only if it is nothing.
+ * @param {number} share
+ * @returns {string}
+ */
+export function percent(share) {
+  if (share === 0 || share === 1) {
+    return `${share * 100} %`;
+  }
+  const hundred = share * 100;
+  return hundred > 99.9 ? "> 99.9 %" : hundred < 0.1 ? "< 0.1 %" : `${hundred.toFixed(1)} %`;
 }

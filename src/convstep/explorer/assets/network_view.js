@@ -150,6 +150,7 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
       const all = inputOf(layer).shape[2];
       const key = part.view === "layer" && part.channels.length < all ? "net.handed.part" : "net.handed";
       announce(words.t(key, { layer: layer.name, map: seen.map, count: part.channels.length, all }));
+      element.closest(".cs-root")?.querySelector(".cs-panel:not([hidden])")?.focus();
     }
   }
 
@@ -180,7 +181,7 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
     parts.hidden = false;
     clearTimeout(timer);
     // one slow image may have been the machine's fault; three in a row are the network's
-    if (costs.length === 3 && Math.min(...costs) > QUICK && kind === "change" && state.network.image !== seen?.given) {
+    if (costs.length === 3 && Math.min(...costs) > QUICK && kind === "change" && !isSeen(state.network.image)) {
       timer = setTimeout(() => show(store.state.network), PAUSE_OF_PEN);
       input.update(fittedImage(state.network.image ?? input.first(), session.input), "");
     } else {
@@ -190,7 +191,7 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
 
   function show({ image: given, layer, class: pinned, map, at }) {
     const dark = isDark();
-    if (seen === null || given !== seen.given) {
+    if (!isSeen(given)) {
       const image = given === null ? input.first() : fittedImage(given, session.input);
       const begun = performance.now();
       const look = session.look(image.values);
@@ -202,8 +203,13 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
     }
     const chosen = chosenMap(layer, map ?? 0, at ?? null);
     Object.assign(seen, chosen);
-    input.update(seen.image, given === null || seen.image === given ? "" : words.t("net.fitted", session.input));
+    input.update(seen.image, given === null || seen.image === seen.given ? "" : words.t("net.fitted", session.input));
     showParts(dark, pinned);
+  }
+
+  /** Every change of the state copies the image, but not its numbers. */
+  function isSeen(given) {
+    return seen !== null && given?.values === seen.given?.values && given?.height === seen.given?.height;
   }
 
   function choosePinned(pinned) {

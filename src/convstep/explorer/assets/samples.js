@@ -105,10 +105,8 @@ function boat(x, y, behind) {
 /** Two balls on a table, lit from the upper left: soft shades and hard edges. */
 function balls(x, y) {
   const table = y > 0.6 ? blend([0.74, 0.66, 0.56], [0.52, 0.44, 0.37], (y - 0.6) / 0.4) : blend([0.36, 0.42, 0.5], [0.58, 0.63, 0.68], y / 0.6);
-  const shaded = [
-    [0.5, 0.86, 0.3],
-    [0.83, 0.87, 0.18],
-  ].reduce((colour, [cx, cy, size]) => blend(colour, [0.13, 0.11, 0.12], 0.75 * rise(1.1, 0.5, Math.hypot((x - cx) / size, (y - cy) / (size * 0.25)))), table);
+  const shadow = (cx, cy, size) => 0.75 * rise(1.1, 0.5, Math.hypot((x - cx) / size, (y - cy) / (size * 0.25)));
+  const shaded = [shadow(0.5, 0.86, 0.3), shadow(0.83, 0.87, 0.18)].reduce((colour, part) => blend(colour, [0.13, 0.11, 0.12], part), table);
   return ball(x, y, [0.74, 0.71, 0.17], [0.12, 0.5, 0.86]) ?? ball(x, y, [0.38, 0.58, 0.3], [0.9, 0.3, 0.12]) ?? shaded;
 }
 

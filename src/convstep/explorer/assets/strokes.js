@@ -51,7 +51,8 @@ function blank(rows, columns, mostRows, mostColumns) {
 function drawLine({ height, width, fine }, [x0, y0], [x1, y1], radius) {
   const [dx, dy] = [x1 - x0, y1 - y0];
   const length = dx * dx + dy * dy || 1;
-  const range = (a, b, size) => [Math.max(Math.floor((Math.min(a, b) - radius) * PEN_POINTS), 0), Math.min(Math.ceil((Math.max(a, b) + radius) * PEN_POINTS), size * PEN_POINTS)];
+  const point = (place, size) => Math.min(Math.max(Math.round(place * PEN_POINTS), 0), size * PEN_POINTS);
+  const range = (a, b, size) => [point(Math.min(a, b) - radius, size), point(Math.max(a, b) + radius, size)];
   const [rows, columns] = [range(y0, y1, height), range(x0, x1, width)];
   for (let r = rows[0]; r < rows[1]; r += 1) {
     for (let c = columns[0]; c < columns[1]; c += 1) {
