@@ -14,7 +14,7 @@ from convstep.figures import style
 from convstep.figures.board import wrapped
 from convstep.figures.canvas import Canvas, shortened
 from convstep.figures.grids import largest_of
-from convstep.figures.numerals import text_width
+from convstep.figures.numerals import brief, text_width
 from convstep.figures.saliency import draw_pixels, pixels
 from convstep.figures.style import Picture
 from convstep.figures.themes import theme_named
@@ -24,6 +24,7 @@ __all__ = ["draw_confusion"]
 LEFT, LABEL = 0.45, 1.1  # inches; the longest name of a class
 LARGEST, CELL, LEAST = 4.4, 0.46, 0.02  # inches of the matrix, of a cell of few and of many
 IMAGE, CAPTION, COLUMNS, MOST = 0.72, 0.22, 3, 12  # of the examples
+EXACT = 1e15  # below, a whole number is written with all its digits
 TALLEST, OUTLINED = 0.13, 0.1  # inches of a line of names; of a cell on the diagonal that is outlined
 
 
@@ -127,8 +128,8 @@ def _examples(op: str, examples: Iterable[tuple[Any, int, int]], classes: int) -
 
 def _told(counts: Array) -> str:
     total, right = counts.sum(), np.trace(counts)
-    whole_numbers = bool((counts == np.round(counts)).all())
-    said = (f"{right:,.0f} of {total:,.0f}" if whole_numbers else f"{right:g} of {total:g}") + " on the diagonal, where they are right. "
+    said = f"{right:,.0f} of {total:,.0f}" if (counts == np.round(counts)).all() and total < EXACT else f"{brief(right)} of {brief(total)}"
+    said += " on the diagonal, where they are right. "
     return said + "Colour: the share of a row, blue what is right, orange what is wrong, the largest wrong share strongest."
 
 

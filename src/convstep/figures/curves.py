@@ -171,7 +171,6 @@ def _scale(axes: Axes, epochs: Sequence[float], name: str) -> None:
         axes.set_ylim(bottom=0)
     elif "accuracy" in name and drawn.size and drawn.max() <= 1:
         axes.set_ylim(top=1)
-    look: dict[str, Any] = (
-        {"loc": "upper right", "bbox_to_anchor": (1, 0.95)} if falls else {"loc": "lower right", "bbox_to_anchor": (1, 0.05)}
-    )
-    axes.legend(**look, frameon=False, fontsize=7.5)
+    corner: dict[str, Any] = {"loc": "upper right" if falls else "lower right", "bbox_to_anchor": (1, 0.95 if falls else 0.05)}
+    if axes.lines:
+        axes.legend(**corner, frameon=False, fontsize=7.5)

@@ -22,7 +22,7 @@ __all__ = ["draw_feature_maps"]
 
 LEFT, GAP, CAPTION = 0.45, 0.14, 0.34  # inches
 PAGE = 6.8  # inches of all that stands side by side
-MOST = 64
+MOST, BARS = 64, 200  # maps; units that are drawn as bars, not as lines
 
 
 def draw_feature_maps(maps: Any, *, title: str = "Feature maps", names: Sequence[str] | None = None, theme: str | None = None) -> Picture:
@@ -109,10 +109,14 @@ def _draw_units(op: str, units: Array, title: str, look: Theme) -> Picture:
         scale = largest_of(finite)
         unit = scale if not style.BOUNDS[0] < scale < style.BOUNDS[1] else 1.0
         colours = [look.blue if value >= 0 else look.orange for value in finite]
-        axes.bar(places, finite / unit, width=0.8 if len(values) <= 200 else 1.0, color=colours)
+        if len(values) <= BARS:
+            axes.bar(places, finite / unit, color=colours)
+        else:  # one artist for all
+            axes.vlines(places, 0, finite / unit, colors=colours, linewidth=0.8)
         axes.axhline(0, color=look.grey, linewidth=0.6)
         axes.set_xlim(-0.7, len(values) - 0.3)
-        axes.set_yticks(np.array([low := min(finite.min(), 0), high := max(finite.max(), 0)]) / unit, [brief(low), brief(high)])
+        ends = sorted({min(float(finite.min()), 0.0), max(float(finite.max()), 0.0)})
+        axes.set_yticks(np.array(ends) / unit, [brief(end) for end in ends])
         axes.set_xticks(places[:: max(len(values) // 16, 1)])
         axes.tick_params(labelsize=7, labelcolor=look.grey, color=look.grey, length=2.5)
         for side in ("top", "right"):

@@ -20,7 +20,7 @@ from convstep.figures.themes import theme_named
 __all__ = ["draw_pixels", "draw_saliency", "pixels"]
 
 LEFT, BETWEEN = 0.45, 0.25  # inches
-SIDE, NARROWEST, WIDEST = 2.1, 1.5, 6.8  # inches of an image, of the place for one, of a text
+SIDE, NARROWEST = 2.1, 1.5  # inches of an image, and of the place for one
 FAINT = 0.3  # of an image under its gradient
 
 
@@ -65,6 +65,7 @@ def draw_saliency(image: Any, gradient: Any, *, title: str = "Saliency", theme: 
     rows, columns, channels = picture.shape
     side = SIDE / max(rows, columns)
     size = max(columns * side, 0.2), max(rows * side, 0.2)
+    slot = max(size[0], NARROWEST)
     magnitude = np.abs(slopes).max(axis=2)
     limit = largest_of(slopes)
     options: dict[str, Any] = (
@@ -77,8 +78,8 @@ def draw_saliency(image: Any, gradient: Any, *, title: str = "Saliency", theme: 
         words = "Middle: the largest slope of a pixel's channels. Right: the larger it is, the stronger the colour on the image."
         words += "" if channels == 3 else f" Of the image, channel 0 of {channels} is drawn."
     strange = oddities(slopes)
-    explanation = wrapped(words + (f" Of the slopes {strange.removeprefix('of ')}." if strange else ""), WIDEST, 7.5)
-    top, slot = 0.86 + 0.135 * explanation.count("\n"), max(size[0], NARROWEST)
+    explanation = wrapped(words + (f" Of the slopes {strange.removeprefix('of ')}." if strange else ""), 3 * slot + 2 * BETWEEN, 7.5)
+    top = 0.86 + 0.135 * explanation.count("\n")
     with style.house_style(look):
         full = 3 * slot + 2 * BETWEEN + 2 * LEFT, top + size[1] + 0.34
         canvas = Canvas(full, title=title, explanation=explanation, theme=look)
