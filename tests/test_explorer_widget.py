@@ -141,12 +141,12 @@ def wait_for(ready: Callable[[], Any]) -> Any:
 def check_both_ways(page: Any, place: Path) -> None:
     """Take a step in the page, and wait for what Python saw and answered."""
     root = page.locator(".cs-root")
-    root.get_by_text(BEFORE).wait_for(timeout=PATIENCE)
+    root.get_by_role("heading", name=BEFORE).wait_for(timeout=PATIENCE)
     assert not (place / "seen.json").exists()
     root.locator("[data-role=next]").click()
     seen = wait_for(lambda: (place / "seen.json").exists() and json.loads((place / "seen.json").read_text()))
     assert (seen["at"], seen["W"]) == ([0, 1, 0], [3, 3, 1, 1])
-    root.get_by_text(AFTER).wait_for(timeout=PATIENCE)
+    root.get_by_role("heading", name=AFTER).wait_for(timeout=PATIENCE)
     assert json.loads((place / "seen.json").read_text())["b"] == [4321]
 
 
@@ -222,9 +222,9 @@ def test_what_nbconvert_writes_shows_the_page(page: Any, tmp_path: Path) -> None
     assert page.locator("iframe").count() == 2
     for number in range(2):
         frame = page.frame_locator("iframe").nth(number)
-        frame.get_by_text(BEFORE).wait_for(timeout=PATIENCE)
+        frame.get_by_role("heading", name=BEFORE).wait_for(timeout=PATIENCE)
         frame.locator("[data-role=next]").click()
-        frame.get_by_text("Z[0, 1, 0] = 63").wait_for(timeout=PATIENCE)
+        frame.get_by_role("heading", name="Z[0, 1, 0] = 63").wait_for(timeout=PATIENCE)
 
 
 # ---- served
