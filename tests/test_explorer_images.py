@@ -1,12 +1,15 @@
 """Images in the explorer's page are prepared as the Python side prepares them: scaled, made grey, and digits found on photographs."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.browser import Explorer
 from tests.node import planted, run
 
-from convstep.data import load_digits
+from convstep.data import load_digits, read_image
 from convstep.runs.photograph import digit_cells
 
 PIL = pytest.importorskip("PIL.Image", reason="pillow, to which the page is held, comes with the extra data")
@@ -68,6 +71,50 @@ def test_a_digit_that_is_prepared_otherwise_is_seen(right: str, wrong: str) -> N
     found = run(FIND, [image.astype(np.float64) for image in photographs], files=bug)
     expected = [digit_cells(image) for image in photographs]
     assert max(np.abs(data - cells.ravel()).max() for data, cells in zip(found, expected, strict=True) if cells is not None) > 1
+
+
+def test_an_image_for_a_layer_is_chosen_opened_or_drawn(explorer: Explorer, tmp_path: Path) -> None:
+    colours = np.random.default_rng(2).integers(0, 256, (30, 60, 3)).astype(np.uint8)
+    PIL.fromarray(colours).save(tmp_path / "noise.png")
+    with explorer.open({"version": 1, "view": "layer"}) as page:
+        picker = page.locator(".cs-picker:visible")
+        assert picker.locator(".cs-thumb").count() == 16  # ten digits, two paintings, four patterns
+        for name, shape in [("digit 8", [12, 12, 1]), ("landscape", [12, 12, 3]), ("stripes", [12, 12, 1])]:
+            picker.get_by_role("button", name=name).click()
+            assert layer_image(page).shape == tuple(shape)
+        assert set(layer_image(page).ravel()) == {0.0, 1.0}
+        picker.locator("input[type=file]").set_input_files(tmp_path / "noise.png")
+        page.get_by_role("status").filter(has_text="noise.png chosen").wait_for(state="attached")
+        expected = read_image(tmp_path / "noise.png", size=(6, 12)) / 255
+        assert layer_image(page) == pytest.approx(expected, abs=0.0101)  # a step of 255, then hundredths
+        picker.get_by_role("radio", name="grey").click()  # what has colours is shown in colours first
+        assert layer_image(page).shape == (6, 12, 1)
+        picker.locator("summary").click()
+        pad = picker.get_by_role("application")
+        pad.focus()
+        for key in ("Space", "Shift+ArrowDown", "Shift+ArrowDown", "Shift+ArrowRight"):
+            page.keyboard.press(key)
+        drawn = layer_image(page)
+        assert drawn.shape == (12, 12, 1)
+        assert drawn.max() == 1
+        page.keyboard.press("Delete")
+        assert not layer_image(page).any()
+
+
+def layer_image(page: Any) -> Any:
+    """The image of the view, cell by cell, from what a screen reader is told of each channel."""
+    thumbs = page.locator(".cs-thumbs:visible [role=radio]").all()
+    planes = []
+    for thumb in thumbs or [None]:
+        if thumb is not None:
+            thumb.click()
+        grid = page.locator("[role=grid][aria-label='A_prev, the image']:visible")
+        labels = grid.locator("[role=gridcell]").evaluate_all("(all) => all.map((one) => one.getAttribute('aria-label'))")
+        read = [re.match(r"row (\d+), column (\d+): ([\d.]+)", label) for label in labels]
+        cells = {(int(found[1]), int(found[2])): float(found[3]) for found in read if found is not None}
+        height, width = (max(place[axis] for place in cells) + 1 for axis in (0, 1))
+        planes.append(np.reshape([cells[r, c] for r in range(height) for c in range(width)], (height, width)))
+    return np.stack(planes, axis=-1)
 
 
 def photograph(k: int) -> Any:

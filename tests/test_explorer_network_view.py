@@ -4,14 +4,14 @@ import base64
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.browser import Explorer, running_explorer
+from tests.browser import Explorer
 
 from convstep import Input, Sequential, layers
 from convstep.data import load_digits, read_image
@@ -30,12 +30,6 @@ STROKES = {  # as a hand with a mouse draws them, in parts of the pad
 PATIENCE = 20_000  # milliseconds
 SHOWN_TO = 2e-4  # numbers in sentences have at least five digits
 PIL = pytest.importorskip("PIL.Image", reason="pillow, to which the page is held, comes with the extra data")
-
-
-@pytest.fixture(scope="module")
-def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
-    with running_explorer(tmp_path_factory.mktemp("page")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -239,14 +233,16 @@ def test_everything_is_done_with_keys_alone(explorer: Explorer) -> None:
         assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("conv1, map 2: from ")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-def test_nothing_keeps_anybody_out(explorer: Explorer, width: int, scheme: str) -> None:
+def test_nothing_keeps_anybody_out(explorer: Explorer) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe comes with the package axe-playwright-python").Axe()
     state = {**STATE, "network": {"layer": "conv2", "map": 1, "at": [2, 2], "class": 5}}
-    with explorer.open(state, size=(width, 800), color_scheme=scheme) as page:
-        found = axe.run(page).response["violations"]
-        assert [(item["id"], [node["html"][:200] for node in item["nodes"]]) for item in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    with explorer.open(state) as page:
+        for width, scheme in [(1280, "light"), (360, "dark")]:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=scheme)
+            found = axe.run(page).response["violations"]
+            assert [(item["id"], [node["html"][:200] for node in item["nodes"]]) for item in found] == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 # --- what a visitor does and sees ---

@@ -6,6 +6,8 @@ import { bytes, greyed, resampled } from "./resampling.js";
 const LARGEST_FILE = 64 * 2 ** 20; // bytes
 const MOST_PIXELS = 2 ** 24; // larger ones are scaled down by the browser first: some browsers have no larger canvas
 
+const FAINTEST_COLOUR = 24; // of 255
+
 /** A reason why a file gives no image: a key of the words, and what to put into them. */
 export class PictureProblem extends Error {
   constructor(key, values = {}) {
@@ -54,6 +56,20 @@ export async function readPicture(file) {
  */
 export function fittedPicture(picture, { height, width, channels }) {
   return resampled(channels === 1 ? greyed(picture) : picture, height, width, { keep: bytes });
+}
+
+/**
+ * Whether a picture has colours to speak of: what scanners and JPEG leave in a grey one are none.
+ * @param {{ data: ArrayLike<number> }} picture
+ * @returns {boolean}
+ */
+export function isColourful({ data }) {
+  for (let i = 0; i < data.length; i += 3) {
+    if (Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > FAINTEST_COLOUR) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { h, newId } from "./dom.js";
 
-const KEYS = ["move", "step", "play", "grid", "type", "spin", "paint", "look", "undo", "tabs", "help"];
+const KEYS = ["move", "step", "play", "grid", "list", "type", "spin", "paint", "look", "maps", "pad", "undo", "tabs", "help"];
 
 /**
  * Make the help.

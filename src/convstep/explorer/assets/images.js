@@ -2,7 +2,7 @@
 // One rule: its numbers can be read: hundredths from 0 to 1, not more cells than the view has room for.
 
 import { makeChoice, makeStepper } from "./controls.js";
-import { fittedPicture, keptProportions, readPicture } from "./decoding.js";
+import { fittedPicture, isColourful, keptProportions, readPicture } from "./decoding.js";
 import { h } from "./dom.js";
 import { makeDrawingPad } from "./drawing.js";
 import { receiveFiles } from "./receiving.js";
@@ -92,7 +92,7 @@ export function makeImagePicker({ words, data, announce, size, onImage }) {
     try {
       const picture = await readPicture(given);
       const image = (side, channels) => fittedPicture(picture, { ...keptProportions(picture, side), channels });
-      choose({ source: { name: given.name ?? words.t("image.pasted"), colours: true, image } });
+      choose({ source: { name: given.name ?? words.t("image.pasted"), colours: true, image }, channels: isColourful(picture) ? 3 : 1 });
     } catch (error) {
       problem.textContent = sayProblem(error, words);
     }

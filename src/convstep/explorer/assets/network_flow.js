@@ -138,7 +138,7 @@ function makeStrip({ label, words, press }) {
       makeStop(0);
       maps.classList.toggle("cs-net-line", tensor.shape.length === 1 && mapOf(tensor, 0).rows === 1);
       maps.classList.toggle("cs-net-single", wanted === 1);
-      maps.classList.toggle("cs-net-few", wanted > 1 && wanted <= 8);
+      maps.classList.toggle("cs-net-few", wanted > 1 && wanted <= 16);
       last = [tensor, { dark, chosen, name }];
     }
     const limit = strongest(tensor.data);

@@ -214,7 +214,7 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
 
   function choosePinned(pinned) {
     const { shares } = seen.look;
-    const best = shares.indexOf(Math.max(...shares));
+    const best = shares.reduce((found, share, k) => (share > shares[found] ? k : found), 0);
     const k = shares.length === 0 ? null : pinned !== null && pinned < shares.length ? pinned : best;
     if (k !== seen.k) {
       Object.assign(seen, { k, gradients: k === null ? new Map() : seen.look.gradients(k) });
