@@ -204,7 +204,7 @@ def _draw_feature_maps(figure: Picture, account: _Account, top: float) -> None:
         figure,
         top,
         "Three filters, three feature maps: conv_forward",
-        "Blue is positive, orange negative, white zero. An edge filter answers with + where ink begins and with − where it ends.",
+        "Blue is positive, orange negative, zero as the paper. An edge filter answers with + where ink begins, with − where it ends.",
     )
     top += 0.78
     for c, name in enumerate(account.filters):
@@ -286,7 +286,7 @@ def _draw_gradients(figure: Picture, account: _Account, top: float) -> None:
     style.draw_image(axes, mask, "gradient", (0, 1))
     for _, _, (rows, columns) in account.pool_window.windows():
         if mask[rows, columns].sum() > 1:
-            style.outline(axes, rows, columns, linewidth=0, facecolor=figure.theme.page, alpha=0.7)
+            style.outline(axes, rows, columns, linewidth=0, facecolor=figure.theme.page, alpha=0.7, antialiased=False)
     axes = style.panel(figure, 2.5, top, size, title=f"dX, {_size(dX)}", note="how much more ink here\nwould add to the pooled values")
     style.draw_image(axes, dX, "signed", _limits(dX))
     for c, name in enumerate(account.filters):
