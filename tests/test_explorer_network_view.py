@@ -164,6 +164,10 @@ def test_the_visitors_own_network_is_shown(explorer: Explorer, tmp_path: Path) -
         # the first layer does nothing to the image
         image = np.stack([np.reshape(cells(page, "first", k, "map"), (12, 10)) for k in range(3)], axis=-1).astype(np.float32)
         assert scores(page) == pytest.approx(logits(own, image), rel=SHOWN_TO, abs=SHOWN_TO)
+        page.locator("summary", has_text="Compare with code").click()
+        program = page.locator(".cs-share-code pre")
+        program.get_by_text('path = Path("colours.convstep")').wait_for()
+        assert "12, 10, 3" in program.inner_text()
         page.locator(".cs-net-row").nth(2).click()
         expected = own.score_gradients(image, 2)
         assert cells(page, "second", 1, "gradient") == pytest.approx(expected["second"][..., 1].ravel(), abs=1e-6)

@@ -12,11 +12,11 @@ import { makePrediction } from "./network_prediction.js";
 import { makeSaliency } from "./network_saliency.js";
 import { aboutLayer, aboutNetwork, kindOf, sayNetworkProblem } from "./network_says.js";
 import { openNetwork } from "./network_session.js";
+import { rememberedNetwork, rememberNetwork } from "./network_shown.js";
 
 const LARGEST_ARCHIVE = 64 * 2 ** 20; // bytes
 const QUICK = 40; // milliseconds: a network that needs more is not asked at every movement of a pen
 const PAUSE_OF_PEN = 160;
-const sessions = new WeakMap(); // the network of a page, also after its language was changed
 
 /**
  * Make the view.
@@ -51,7 +51,7 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
   function install(next) {
     session = next;
     costs = [];
-    sessions.set(data, session);
+    rememberNetwork(data, session);
     seen = null;
     const layers = session.layers.map((layer) => ({ ...layer, kind: kindOf(layer), about: aboutLayer(words, layer), kernel: kernelOf(layer) }));
     write(title, words.t("net.title", { name: session.name }));
@@ -97,7 +97,9 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
 
   function showOpened() {
     announce(words.t("net.opened", { name: session.name }));
-    store.move((state) => ({ ...state, network: { ...state.network, layer: null, class: null, map: 0, at: null } }));
+    // the page's own begins with a digit that every link can do without; of another the state holds the image as it is shown
+    const imageOf = ({ image }) => (session.shipped ? image : fittedImage(image ?? input.first(), session.input));
+    store.move((state) => ({ ...state, network: { image: imageOf(state.network), layer: null, class: null, map: 0, at: null } }));
   }
 
   function setImage(image, { merge }) {
@@ -169,7 +171,7 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
 
   function update(state, kind) {
     if (session === null) {
-      const kept = sessions.get(data);
+      const kept = rememberedNetwork(data);
       if (kept !== undefined) {
         install(kept);
       } else if (!data.network || !openShipped()) {
