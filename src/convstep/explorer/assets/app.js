@@ -138,9 +138,7 @@ function makeScreen({ store, words, data, model, place, root }) {
       toolbar.update();
       current().update(state, shown === state.view ? kind : "change");
       shown = state.view;
-      if (kind === "change") {
-        share.update(state);
-      }
+      share.update(state); // also of a place or a tab that was gone to: the link says them
     },
     destroy: () => {
       views.forEach((view) => view.destroy());

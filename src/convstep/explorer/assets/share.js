@@ -4,6 +4,7 @@
 import { h, newId, setAttribute, write } from "./dom.js";
 import { encodeState, readState, writeState } from "./link.js";
 import { loadMistakes } from "./mistakes_data.js";
+import { shownNetworkName } from "./network_shown.js";
 import { paintedPicture, pictureFile } from "./picture.js";
 import { copyText, offerFile } from "./sharing.js";
 import { snippetOf } from "./snippet.js";
@@ -91,7 +92,7 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
     const { state } = store;
     const index = state.view === "mistakes" && data.mistakes ? await loadMistakes(data.mistakes) : null;
     const mistake = index && (index.byId.get(state.mistakes.id ?? index.list[0].id) ?? null);
-    return snippetOf(state, { words, mistake, network: data.network?.name, digit: data.digits?.[FIRST_DIGIT]?.index });
+    return snippetOf(state, { words, mistake, network: shownNetworkName(data), digit: data.digits?.[FIRST_DIGIT]?.index });
   }
 
   async function address() {
