@@ -44,7 +44,7 @@ def words(figure: "Picture") -> list[str]:
 
 
 def check_layout(figure: "Picture") -> None:
-    """Refuse a figure on which a text leaves the sheet, or runs into another."""
+    """Refuse a figure on which a text leaves the sheet, or runs into another or into a panel, or a panel lies upon another."""
     width, height = figure.get_size_inches() * figure.dpi
     found = texts(figure)
     for text, box in found:
@@ -53,9 +53,26 @@ def check_layout(figure: "Picture") -> None:
         assert box.y1 <= height, text
     boxes = np.array([box.extents for _, box in found]).reshape(-1, 4)
     for i, j in itertools.combinations(range(len(found)), 2):
-        across = min(boxes[i, 2], boxes[j, 2]) - max(boxes[i, 0], boxes[j, 0])
-        down = min(boxes[i, 3], boxes[j, 3]) - max(boxes[i, 1], boxes[j, 1])
-        assert min(across, down) <= TOUCH, (found[i][0], found[j][0])
+        assert shared(boxes[i], boxes[j]) <= TOUCH, (found[i][0], found[j][0])
+    panels = panels_of(figure)
+    for one, other in itertools.combinations(panels, 2):
+        assert shared(one, other) <= TOUCH or np.allclose(one, other), "two panels"  # an image may lie upon the same image
+    for (text, box), panel in itertools.product(found, panels):
+        x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        if not (panel[0] < x < panel[2] and panel[1] < y < panel[3]):  # numbers stand inside
+            assert shared(np.array(box.extents), panel) <= TOUCH, text
+
+
+def shared(one: np.ndarray, other: np.ndarray) -> float:
+    """Return how many pixels two boxes (left, bottom, right, top) lie upon each other, in the direction in which it is less."""
+    return float(np.min(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])))
+
+
+def panels_of(figure: "Picture") -> list[np.ndarray]:
+    """Return the boxes of all panels in pixels: axes, or images on axes that are the whole sheet."""
+    drawn: list[Any] = [axes for axes in figure.axes if axes.axison]
+    drawn += [image for axes in figure.axes if not axes.axison for image in axes.images]
+    return [np.array(item.get_window_extent().extents) for item in drawn]
 
 
 def content(figure: "Picture", kind: str = "png") -> bytes:

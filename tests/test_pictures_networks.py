@@ -278,6 +278,28 @@ def crossing(nodes: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     return found
 
 
+def ambiguous(nodes: list[dict[str, Any]]) -> list[str]:
+    """Return the places where lines lie upon each other that have neither their beginning nor their end in common."""
+    (axes,) = draw_graph(nodes).axes
+    boxes = [patch.get_bbox() for patch in axes.patches if type(patch).__name__ == "FancyBboxPatch"]  # type: ignore[attr-defined]
+
+    def box_at(end: np.ndarray) -> Any:
+        inside = [n for n, box in enumerate(boxes) if box.x0 <= end[0] <= box.x1 and abs(min(box.y0, box.y1) - end[1]) < 1e-6]
+        return inside[0] if inside else tuple(end)
+
+    paths = [np.column_stack([np.asarray(item, float) for item in line.get_data()]) for line in axes.lines]
+    found = []
+    for one, other in itertools.combinations(paths, 2):
+        if np.allclose(one[0], other[0]) or box_at(one[-1]) == box_at(other[-1]):
+            continue
+        for (a, b), (c, d) in itertools.product(itertools.pairwise(one), itertools.pairwise(other)):
+            for along, across in ((0, 1), (1, 0)):
+                if max(abs(a[across] - item[across]) for item in (b, c, d)) < 0.012:
+                    length = min(max(a[along], b[along]), max(c[along], d[along])) - max(min(a[along], b[along]), min(c[along], d[along]))
+                    found += [f"{a} {b} and {c} {d}"] if length > 0.012 else []
+    return found
+
+
 BLOCK: list[dict[str, Any]] = [
     {"name": "image", "kind": "Input", "shape": (28, 28, 1), "inputs": []},
     {"name": "conv", "kind": "Conv2D, relu", "shape": (28, 28, 8), "parameters": 80, "inputs": ["image"]},
@@ -301,15 +323,43 @@ TWO: list[dict[str, Any]] = [
     {"name": "right", "kind": "Input", "inputs": []},
     {"name": "add", "kind": "Add", "inputs": ["deep", "right"]},
 ]
+PASSING: list[dict[str, Any]] = [
+    {"name": "in", "kind": "Input", "inputs": []},
+    *({"name": name, "kind": "Dense", "inputs": ["in"]} for name in ("a", "b")),
+    {"name": "m", "kind": "Dense", "inputs": ["a"]},
+    {"name": "x", "kind": "Add", "inputs": ["a", "m"]},
+    {"name": "y", "kind": "Add", "inputs": ["b", "m"]},
+]
+BOTH: list[dict[str, Any]] = [
+    {"name": "in", "kind": "Input", "inputs": []},
+    *({"name": name, "kind": "Dense", "inputs": ["in"]} for name in ("l", "r")),
+    *({"name": name, "kind": "Add", "inputs": ["l", "r"]} for name in ("x", "y")),
+]
 
 
 class TestGraph:
-    @pytest.mark.parametrize("nodes", [chain(1), chain(2), chain(17), chain(40), BLOCK, INCEPTION, DENSE, TWO, BLOCK[:1]])
+    @pytest.mark.parametrize("nodes", [chain(1), chain(2), chain(17), chain(40), BLOCK, INCEPTION, DENSE, TWO, PASSING, BOTH, BLOCK[:1]])
     def test_is_whole_and_no_line_goes_through_a_box(self, nodes: list[dict[str, Any]]) -> None:
         figure = draw_graph(nodes)
         check_layout(figure)
         assert {node["name"] for node in nodes} <= set(words(figure))
         assert not crossing(nodes)
+        assert not ambiguous(nodes)
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_of_random_branches_can_be_followed(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        nodes = [
+            {
+                "name": f"n{n}",
+                "kind": "Add",
+                "inputs": [f"n{k}" for k in sorted({*rng.integers(max(n - 4, 0), n, rng.integers(1, 3)).tolist()})] if n else [],
+            }
+            for n in range(9)
+        ]
+        check_layout(draw_graph(nodes))
+        assert not crossing(nodes)
+        assert not ambiguous(nodes)
 
     def test_writes_kinds_shapes_and_parameters(self) -> None:
         found = words(draw_graph(BLOCK, title="A residual block"))

@@ -22,7 +22,7 @@ from convstep.figures.themes import Theme, theme_named
 __all__ = ["draw_graph"]
 
 LEFT, TOP = 0.45, 0.8  # inches
-WIDTH, HEIGHT, ACROSS, DOWN = 2.35, 0.42, 0.3, 0.24  # inches of a box, and between boxes
+WIDTH, HEIGHT, ACROSS, DOWN = 2.35, 0.42, 0.3, 0.27  # inches of a box, and between boxes
 STRIPE, INSIDE = 0.07, 0.16  # inches of the colour at its side, and from there to the text
 TRACK, MARGIN = 0.11, 0.16  # inches between lines that pass boxes, and around them
 SHAPE = 0.12  # columns, from the number of rows: tall graphs are folded into several columns
@@ -297,8 +297,9 @@ def _route(nodes: Mapping[str, _Node], source: _Node, node: _Node, where: tuple[
         return [start, (start[0], below), (middle, below), (middle, above), (end[0], above), end]
     below = start[1] + DOWN * _level(nodes, source)
     if node.rank - source.rank > 1:
-        track = from_column.left + from_column.boxes + MARGIN / 2 + TRACK * (_track(from_column, source.rank, node.rank) + 0.5)
-        above = end[1] - DOWN * 0.6
+        number = _track(from_column, source.rank, node.rank)
+        track = from_column.left + from_column.boxes + MARGIN / 2 + TRACK * (number + 0.5)
+        above = end[1] - DOWN * (0.34 - 0.06 * (number % 4))
         return [start, (start[0], below), (track, below), (track, above), (end[0], above), end]
     return [start, end] if abs(start[0] - end[0]) < 1e-6 else [start, (start[0], below), (end[0], below), end]
 
@@ -306,5 +307,4 @@ def _route(nodes: Mapping[str, _Node], source: _Node, node: _Node, where: tuple[
 def _level(nodes: Mapping[str, _Node], source: _Node) -> float:
     """Return how far below a rank the line of a box turns: farther for those at the sides, so that no two lie upon each other."""
     row = sorted({abs(node.lane) for node in nodes.values() if node.rank == source.rank})
-    left_or_right = 0.06 if source.lane < 0 else 0.0
-    return 0.3 if len(row) == 1 else 0.2 + 0.3 * row.index(abs(source.lane)) / (len(row) - 1) + left_or_right
+    return 0.2 + 0.3 * row.index(abs(source.lane)) / max(len(row) - 1, 1) + (0.12 if source.lane < 0 else 0.0)
