@@ -12,6 +12,8 @@ from tests.node import planted, run
 from convstep.data import load_digits, read_image
 from convstep.runs.photograph import digit_cells
 
+pytestmark = pytest.mark.once  # the page is the same whatever else is installed
+
 PIL = pytest.importorskip("PIL.Image", reason="pillow, to which the page is held, comes with the extra data")
 SIZES = [((28, 28), (12, 12)), ((64, 48), (28, 28)), ((5, 7), (20, 20)), ((31, 50), (31, 17)), ((9, 9), (1, 1)), ((3, 200), (40, 8))]
 

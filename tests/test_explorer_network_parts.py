@@ -9,6 +9,8 @@ from tests.node import planted, run
 
 from convstep import Input, Model, Sequential, layers, steps
 
+pytestmark = pytest.mark.once  # the page is the same whatever else is installed
+
 OPEN = 'const { openNetwork } = await load("network_session.js"); const session = openNetwork(given.archive, "net");'
 FIELDS = (
     OPEN
