@@ -343,8 +343,9 @@ def test_long_texts_are_broken_between_words() -> None:
 
 
 def test_a_chinese_title_is_drawn_where_the_machine_has_a_font() -> None:
-    if not style._han():
+    if len(numerals.fonts()) == 1:
         pytest.skip("no font with Chinese characters on this machine")
+    assert numerals.text_width("卷积", 8) > 0.15
     plain = pixels(draw_row(Grid([[1]], title="aa")))
     assert not np.array_equal(pixels(draw_row(Grid([[1]], title="卷积"))), plain)
 

@@ -1,4 +1,4 @@
-"""Numbers as they stand on pictures, and how wide they are.
+"""Numbers as they stand on pictures, the fonts that they and names are written in, and how wide they are.
 
 One rule: what is written never lies. Only zero is written as 0, and no zero has a sign.
 """
@@ -7,13 +7,14 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.textpath import text_to_path
 
 from convstep.checks import Array
 
-__all__ = ["added", "brief", "digits_for", "number", "text_width", "widest"]
+__all__ = ["added", "brief", "digits_for", "fonts", "number", "text_width", "widest"]
 
+HAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei")
 MINUS, INFINITY = "−", "∞"
 LONG = 7  # digits before the point from which on a number is written with an exponent
 TINY = 1e-3  # below, what would be rounded to 0 is written with an exponent
@@ -67,10 +68,16 @@ def widest(values: Array, digits: int, size: float = 6.5) -> float:
     return max((text_width(text, size) for text in {number(value, digits) for value in values.ravel().tolist()}), default=0.0)
 
 
+def fonts() -> list[str]:
+    """Return the font that comes with Matplotlib, and one with Chinese characters if this machine has it."""
+    installed = {font.name for font in fontManager.ttflist}
+    return ["DejaVu Sans", *[name for name in HAN if name in installed][:1]]
+
+
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Return the width in inches of the widest line of a text in points of a size."""
-    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    font = FontProperties(family=fonts(), size=size, weight=weight)
     return max(float(text_to_path.get_text_width_height_descent(line, font, ismath=False)[0]) for line in text.split("\n")) / 72
 
 

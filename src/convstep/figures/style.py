@@ -18,12 +18,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from convstep.checks import Array, refusal, shown
-from convstep.figures.numerals import number, text_width
+from convstep.figures.numerals import fonts, number, text_width
 from convstep.figures.themes import LIGHT, Theme, theme_named
 
 Look: TypeAlias = Literal["signed", "paper", "gradient"]
@@ -32,7 +31,6 @@ DPI = 150
 SIZE, SMALLEST = 6.5, 4.3  # points of the numbers in cells
 AIR = 0.04  # inches that a number leaves free in its cell
 BOUNDS = (1e-200, 1e200)  # numbers that Matplotlib's own arithmetic can take
-HAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei")
 NO_DATE: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
@@ -69,7 +67,7 @@ def house_style(theme: Theme = LIGHT) -> AbstractContextManager[None]:
 
 def _settings(theme: Theme) -> dict[str, Any]:
     return {
-        "font.family": ["DejaVu Sans", *_han()],  # the first comes with Matplotlib
+        "font.family": fonts(),
         "font.size": 7.5,
         "text.color": theme.ink,
         "text.parse_math": False,  # a dollar in a name is a dollar
@@ -88,12 +86,6 @@ def _settings(theme: Theme) -> dict[str, Any]:
         "xtick.color": theme.grey,
         "ytick.color": theme.grey,
     }
-
-
-def _han() -> list[str]:
-    """Return a font with Chinese characters, if this machine has one."""
-    installed = {font.name for font in fontManager.ttflist}
-    return [name for name in HAN if name in installed][:1]
 
 
 def sheet(width: float, height: float, theme: Theme | None = None) -> Picture:
