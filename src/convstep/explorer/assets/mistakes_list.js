@@ -25,6 +25,7 @@ export function makeMistakeList({ words, index, choose }) {
   const search = h("input", { type: "search", id: newId("search"), autocomplete: "off", "aria-controls": listId, on: { input: () => filter(), keydown: onSearchKey } });
   const told = h("p", { class: "cs-note", role: "status" });
   const options = index.list.map((mistake) => ({ mistake, node: makeOption(mistake, words), text: searchText(mistake) }));
+  const nodes = new Map(options.map(({ mistake, node }) => [mistake.id, node]));
   const box = h(
     "ul",
     { id: listId, class: "cs-mistake-box", role: "listbox", tabindex: 0, "aria-label": words.t("mistakes.list"), on: { keydown: onKey, click: onClick } },
@@ -40,6 +41,7 @@ export function makeMistakeList({ words, index, choose }) {
   );
   let shown = options;
   let current = null;
+  let frame = 0;
 
   function filter() {
     const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -94,15 +96,13 @@ export function makeMistakeList({ words, index, choose }) {
   return {
     element,
     show: (id) => {
+      const [before, node] = [nodes.get(current), nodes.get(id)];
       current = id;
-      for (const { mistake, node } of options) {
-        setAttribute(node, "aria-selected", String(mistake.id === id));
-      }
+      before?.setAttribute("aria-selected", "false");
+      node?.setAttribute("aria-selected", "true");
       point();
-      const node = options.find(({ mistake }) => mistake.id === id)?.node;
-      if (node && !node.hidden) {
-        keepInSight(box, node);
-      }
+      cancelAnimationFrame(frame); // measuring makes the browser lay out everything at once: once a picture is enough
+      frame = requestAnimationFrame(() => node && !node.hidden && keepInSight(box, node));
     },
   };
 }
@@ -113,14 +113,9 @@ function makeOption(mistake, words) {
     "li",
     { role: "option", id: newId("option"), class: "cs-mistake-option", "aria-selected": "false" },
     h("span", { class: "cs-mistake-title" }, mistake.title[words.language]),
-    h("span", { class: "cs-mistake-name" }, h("span", { class: "cs-mistake-function" }, breakable(`${mistake.function}.`)), breakable(mistake.id.split(".")[1])),
+    h("span", { class: "cs-mistake-name" }, h("span", { class: "cs-mistake-function" }, `${mistake.function}.`, h("wbr")), mistake.id.split(".")[1]),
     seen,
   );
-}
-
-/** A name of the code that may break behind its underscores. */
-function breakable(name) {
-  return name.split(/(?<=[_.])/).flatMap((part) => [part, h("wbr")]);
 }
 
 function searchText({ id, title, where, idea }) {

@@ -9,7 +9,7 @@ import { comparedResults, sayVerdict } from "./mistakes_outcome.js";
 import { shortNumber } from "./numbers.js";
 import { pythonCall } from "./python.js";
 
-const SIDE = 34; // units of a cell
+const SIDE = 38; // units of a cell
 const GAP = 18;
 const WIDTH = 860;
 const LINE = 22;
@@ -35,13 +35,13 @@ export function drawMistake({ words, mistake, dark }) {
   board.text(sayVerdict(mistake, compared, words), { weight: 600 });
   const paint = paintOf({ ...call.results, ...mistake.results }, dark);
   board.text(`✓ ${words.t("mistakes.right")}`, { weight: 600 });
-  board.arrays(Object.entries(call.results), paint);
+  const harmed = [...compared].filter(([, one]) => one.wrong !== one.right);
+  board.arrays(harmed.map(([name, one]) => [name, one.right]), paint);
   board.text(`✗ ${words.t("mistakes.wrong")}`, { weight: 600 });
   if (mistake.kind === "error") {
     board.text(errorText(mistake.error), { mono: true });
   }
-  const wrong = [...compared].filter(([, one]) => isCarried(one.wrong) && one.wrong !== one.right);
-  board.arrays(wrong.map(([name, one]) => [name, one.wrong, one.flags]), paint);
+  board.arrays(harmed.filter(([, one]) => isCarried(one.wrong)).map(([name, one]) => [name, one.wrong, one.flags]), paint);
   board.arrays(Object.entries(mistake.changed ?? {}).filter(([, value]) => isCarried(value)), paintOf(mistake.changed ?? {}, dark));
   return board.finish();
 }
@@ -104,10 +104,11 @@ function makeBoard(inks) {
 
   function drawCell([left, top], value, paint) {
     const { fill, ink } = paint(value);
-    const label = { x: left + SIDE / 2, y: top + SIDE / 2, "text-anchor": "middle", "dominant-baseline": "central", "font-size": 12.5, fill: ink };
+    const text = shortNumber(value);
+    const label = { x: left + SIDE / 2, y: top + SIDE / 2, "text-anchor": "middle", "dominant-baseline": "central", fill: ink };
     return [
       svg("rect", { x: left, y: top, width: SIDE, height: SIDE, fill, stroke: inks.rule }),
-      svg("text", { ...label, "font-family": "system-ui, sans-serif" }, shortNumber(value)),
+      svg("text", { ...label, "font-size": text.length < 5 ? 13 : 11, "font-family": "system-ui, sans-serif" }, text),
     ];
   }
 

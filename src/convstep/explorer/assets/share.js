@@ -23,6 +23,7 @@ const LARGEST_FILE = 8 * 2 ** 20; // bytes
 export function makeSharePanel({ store, words, data, place, announce, picture }) {
   const said = h("p", { class: "cs-share-said", role: "status" });
   const code = h("code", {});
+  const codeNote = h("p", { class: "cs-note" });
   const codeId = newId("code");
   const link = h("input", { type: "text", readonly: true, class: "cs-share-link", "aria-label": words.t("share.link"), on: { focus: () => link.select() } });
   const linkNote = h("p", { class: "cs-note" });
@@ -38,7 +39,7 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
         "div",
         { class: "cs-share-code" },
         h("h3", { id: codeId }, words.t("share.code")),
-        h("p", { class: "cs-note" }, words.t("share.code.note")),
+        codeNote,
         h("pre", { tabindex: 0, role: "region", "aria-labelledby": codeId }, code),
         button("share.copy_code", copyCode),
       ),
@@ -79,6 +80,7 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
     if (!element.open) {
       return;
     }
+    write(codeNote, words.t(store.state.view === "network" ? "share.code.runs" : "share.code.note"));
     write(code, await program());
     if (place !== "widget") {
       link.value = await address();
