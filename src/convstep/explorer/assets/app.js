@@ -92,7 +92,10 @@ function makeScreen({ store, words, data, model, place, root }) {
   const share = guarded(() => makeSharePanel({ store, words, data, announce, place, picture: () => views.get(store.state.view)?.picture() }), words);
   const header = h("header", { class: "cs-header" }, h("h1", { class: "cs-title" }, words.t("heading")), tabs.element, toolbar.element);
   const main = h("main", { class: "cs-main" }, alert, [...panels.values()], share.element);
-  const element = h("div", { class: "cs-page", on: { keydown: onKeyDown } }, header, main, live, help.element);
+  const element = h("div", { class: "cs-page" }, header, main, live, help.element);
+  // a page has all keys; in a notebook those that are pressed inside the widget
+  const keyboard = place === "widget" ? element : document;
+  keyboard.addEventListener("keydown", onKeyDown);
 
   function current() {
     const { view } = store.state;
@@ -105,6 +108,9 @@ function makeScreen({ store, words, data, model, place, root }) {
   }
 
   function onKeyDown(event) {
+    if (event.defaultPrevented) {
+      return;
+    }
     const typing = event.target.closest("input:not([type=range], [type=checkbox], [type=radio]), textarea, select, dialog");
     if (typing) {
       return;
@@ -141,6 +147,7 @@ function makeScreen({ store, words, data, model, place, root }) {
       share.update(state); // also of a place or a tab that was gone to: the link says them
     },
     destroy: () => {
+      keyboard.removeEventListener("keydown", onKeyDown);
       views.forEach((view) => view.destroy());
       share.destroy();
       element.remove();

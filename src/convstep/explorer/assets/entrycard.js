@@ -5,6 +5,7 @@ import { h, newId, setAttribute, write } from "./dom.js";
 import { exactNumber, plainNumber } from "./numbers.js";
 
 const SHOWN = 60;
+const COLUMNS = 5;
 
 /**
  * Make the card.
@@ -19,36 +20,41 @@ export function makeEntryCard({ words }) {
   const head = h("thead");
   const body = h("tbody");
   const more = h("p", { class: "cs-note" });
-  const region = h("div", { class: "cs-terms", role: "region", tabindex: 0, "aria-labelledby": id }, h("table", {}, head, body));
+  const region = h("div", { class: "cs-terms", role: "region", tabindex: 0, "aria-label": words.t("entry.terms") }, h("table", {}, head, body));
   const element = h("section", { class: "cs-card cs-summed", "aria-labelledby": id }, title, text, region, more);
-  let rows = [];
-  let shown = null;
+  const headings = Array.from({ length: COLUMNS }, () => h("th", { scope: "col" }));
+  head.append(h("tr", {}, headings));
+  const rows = []; // as many as were ever needed at once: the card follows the window while it plays
+  let count = 0;
 
   function show({ title: name, text: sentence, columns, terms }) {
     write(title, name);
     write(text, sentence);
-    head.replaceChildren(h("tr", {}, [...columns, words.t("entry.product"), words.t("entry.sum")].map((column) => h("th", { scope: "col" }, column))));
+    [...columns, words.t("entry.product"), words.t("entry.sum")].forEach((column, i) => write(headings[i], column));
+    count = Math.min(terms.length, SHOWN);
+    while (rows.length < count) {
+      const row = h("tr", {}, Array.from({ length: COLUMNS }, () => h("td", {})));
+      rows.push(row);
+      body.append(row);
+    }
     let sum = null;
-    rows = terms.slice(0, SHOWN).map(({ factors, product }) => {
+    terms.slice(0, SHOWN).forEach(({ factors, product }, i) => {
       sum = sum === null ? product : sum + product;
-      const cells = [...factors, plainNumber(product), plainNumber(sum)];
-      return h("tr", { title: exactNumber(sum) }, cells.map((cell) => h("td", {}, cell)));
+      [...factors, plainNumber(product), plainNumber(sum)].forEach((cell, column) => write(rows[i].children[column], cell));
+      setAttribute(rows[i], "title", exactNumber(sum));
     });
-    body.replaceChildren(...rows);
-    region.hidden = terms.length === 0;
+    rows.forEach((row, i) => setAttribute(row, "hidden", i >= count));
+    region.hidden = count === 0;
     const rest = terms.slice(SHOWN);
     const total = rest.reduce((so, { product }) => so + product, sum ?? 0);
     write(more, rest.length > 0 ? words.t("entry.more", { count: rest.length, total: plainNumber(total) }) : "");
-    shown = null;
   }
 
   /** Grey what has not been added yet, and say how far the sum is. */
   function progress(landed, sentence) {
     write(text, sentence);
-    const done = rows.map((_, i) => landed(i));
-    if (shown === null || done.some((now, i) => now !== shown[i])) {
-      rows.forEach((row, i) => setAttribute(row, "class", done[i] ? null : "cs-later"));
-      shown = done;
+    for (let i = 0; i < count; i += 1) {
+      setAttribute(rows[i], "class", landed(i) ? null : "cs-later");
     }
   }
 

@@ -10,7 +10,7 @@ import { h, write } from "./dom.js";
  */
 export function makeFigure({ name, grid, thumbs, extra, look = "", text = "" }) {
   const shape = h("span", { class: "cs-shape cs-number" });
-  const title = h("div", { class: "cs-figure-head" }, h("h3", {}, h("code", {}, name), " ", shape), extra);
+  const title = h("div", { class: "cs-figure-head" }, h("div", { class: "cs-figure-name" }, h("code", {}, name), " ", shape), extra);
   const note = h("p", { class: "cs-note" }, text);
   const element = h("div", { class: `cs-figure ${look}` }, title, thumbs?.element, grid.element, note);
   return { element, thumbs, shape: (sides) => write(shape, sides), note: (sentence) => write(note, sentence) };

@@ -175,7 +175,7 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
    */
   function mark(name, blocks, at = [0, 0]) {
     const { group, paths, shown } = marks.get(name);
-    if (blocks === null || blocks.length === 0) {
+    if (view === null || blocks === null || blocks.length === 0) {
       setAttribute(group, "visibility", "hidden");
       return;
     }
