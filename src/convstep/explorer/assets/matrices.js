@@ -37,7 +37,9 @@ export function drawMatrices({ words, name, array, colour, place = "", pad = 0, 
     });
     return { grid, matrix };
   });
-  const figures = drawn.map(({ grid, matrix }) => h("figure", { class: "cs-slice" }, h("figcaption", {}, h("code", {}, matrix.label)), grid.element));
+  const figures = drawn.map(({ grid, matrix }) =>
+    h("figure", { class: "cs-slice" }, h("figcaption", {}, h("code", {}, matrix.label)), grid.element),
+  );
   const rest = all.length > MOST ? h("p", {}, words.t("mistakes.more_matrices", { count: all.length - MOST })) : null;
   const empty = all.length === 0 ? h("p", {}, words.t("mistakes.empty_array")) : null;
 

@@ -27,7 +27,11 @@ export function makeMistakeDetail({ words, mistake, solutions, dark, hand }) {
   const drawn = [];
   const compared = comparedResults(mistake);
   // one scale for what is given, one for the right and the wrong results
-  const colours = [call.arguments, { ...call.results, ...wrongArrays(mistake) }].map((arrays) => ({ kind: "signed", limit: limitOf(arrays), dark }));
+  const colours = [call.arguments, { ...call.results, ...wrongArrays(mistake) }].map((arrays) => ({
+    kind: "signed",
+    limit: limitOf(arrays),
+    dark,
+  }));
   const entry = makeMistakeEntry({ words });
   const pad = padOf(mistake.function, call.arguments);
   let [looked, inputs] = [null, new Map()];
@@ -48,7 +52,8 @@ export function makeMistakeDetail({ words, mistake, solutions, dark, hand }) {
   }
 
   function labelledArray(name, array, picture) {
-    return h("div", { class: "cs-array" }, h("h4", {}, h("code", {}, name), " ", h("span", { class: "cs-soft" }, tupleText(array.shape))), picture);
+    const title = h("h4", {}, h("code", {}, name), " ", h("span", { class: "cs-soft" }, tupleText(array.shape)));
+    return h("div", { class: "cs-array" }, title, picture);
   }
 
   function look(name, index) {
@@ -67,14 +72,16 @@ export function makeMistakeDetail({ words, mistake, solutions, dark, hand }) {
 
   const outcome = makeOutcome({ words, mistake, compared, draw, labelledArray, look });
   const titleId = newId("mistake");
+  const seen = mistake.seen > 0 ? "mistakes.seen_of" : "mistakes.never_seen";
+  const callCode = h("code", {}, pythonCall(mistake.function, call.arguments));
   const handed = handedOver(mistake.function, call.arguments);
   const element = h(
     "article",
     { class: "cs-mistake cs-card", "aria-labelledby": titleId },
     h("h2", { id: titleId }, mistake.title[words.language]),
-    h("p", { class: "cs-note" }, h("code", {}, mistake.id), " · ", words.t(mistake.seen > 0 ? "mistakes.seen_of" : "mistakes.never_seen", { count: mistake.seen, solutions })),
+    h("p", { class: "cs-note" }, h("code", {}, mistake.id), " · ", words.t(seen, { count: mistake.seen, solutions })),
     makeHints({ words, mistake }),
-    h("section", { class: "cs-mistake-call" }, h("h3", {}, words.t("mistakes.call")), h("pre", { tabindex: 0 }, h("code", {}, pythonCall(mistake.function, call.arguments))), plainArguments()),
+    h("section", { class: "cs-mistake-call" }, h("h3", {}, words.t("mistakes.call")), h("pre", { tabindex: 0 }, callCode), plainArguments()),
     h("div", { class: "cs-arrays" }, drawInputs()),
     h("p", { class: "cs-verdict" }, sayVerdict(mistake, compared, words)),
     outcome.element,
@@ -89,8 +96,10 @@ export function makeMistakeDetail({ words, mistake, solutions, dark, hand }) {
   }
 
   function handButton() {
-    const go = () => hand(handedOver(mistake.function, call.arguments, looked?.name === Object.keys(call.results)[0] ? looked.index : undefined));
-    return h("button", { type: "button", class: "cs-button", on: { click: go } }, words.t("mistakes.hand", { view: words.t(`tab.${handed.view}`) }));
+    const first = Object.keys(call.results)[0];
+    const go = () => hand(handedOver(mistake.function, call.arguments, looked?.name === first ? looked.index : undefined));
+    const text = words.t("mistakes.hand", { view: words.t(`tab.${handed.view}`) });
+    return h("button", { type: "button", class: "cs-button", on: { click: go } }, text);
   }
 
   const first = outcome.first();

@@ -8,7 +8,8 @@ import { exactNumber } from "./numbers.js";
 /**
  * Make the place where an entry is told.
  * @param {{ words: object }} parts
- * @returns {{ element: HTMLElement, show: (entry: { name: string, index: number[], compared: object, origins: object, pad: number }) => void }}
+ * @returns {{ element: HTMLElement, show: (entry: { name: string, index: number[], compared: object, origins: object, pad: number }) => void
+ *   }}
  */
 export function makeMistakeEntry({ words }) {
   const element = h("dl", { class: "cs-entry", hidden: true });
@@ -46,13 +47,13 @@ function entryOf({ shape, data }, index) {
 function sayOrigins(origins, pad, words) {
   const said = Object.entries(origins)
     .filter(([, places]) => places.length > 0)
-    .map(([name, places]) => (pad > 0 && name === "A_prev" ? sliceText("A_prev_pad", places.map((place) => shifted(place, pad))) : sliceText(name, places)) ?? words.t("mistakes.entries", { count: places.length, name }));
+    .map(([name, places]) => padded(name, places, pad) ?? sliceText(name, places) ?? words.t("mistakes.entries", { count: places.length, name }));
   return said.length === 0 ? [] : [said.join(words.t("mistakes.between_names"))];
 }
 
-/** The place in the padded images. */
-function shifted([i, r, s, c], pad) {
-  return [i, r + pad, s + pad, c];
+/** Where there is padding, places of the images are told as those of the padded ones. */
+function padded(name, places, pad) {
+  return pad > 0 && name === "A_prev" ? sliceText("A_prev_pad", places.map(([i, r, s, c]) => [i, r + pad, s + pad, c])) : null;
 }
 
 function sliceText(name, places) {

@@ -22,7 +22,8 @@ export function makeMistakeList({ words, index, choose }) {
     h("option", { value: "" }, words.t("mistakes.all_functions", { count: index.list.length })),
     index.functions.map((name) => h("option", { value: name }, words.t("mistakes.of_function", { name, count: counts.get(name) }))),
   );
-  const search = h("input", { type: "search", id: newId("search"), autocomplete: "off", "aria-controls": listId, on: { input: () => filter(), keydown: onSearchKey } });
+  const onSearch = { input: () => filter(), keydown: onSearchKey };
+  const search = h("input", { type: "search", id: newId("search"), autocomplete: "off", "aria-controls": listId, on: onSearch });
   const told = h("p", { class: "cs-note", role: "status" });
   const options = index.list.map((mistake) => ({ mistake, node: makeOption(mistake, words), text: searchText(mistake) }));
   const nodes = new Map(options.map(({ mistake, node }) => [mistake.id, node]));
@@ -45,7 +46,8 @@ export function makeMistakeList({ words, index, choose }) {
 
   function filter() {
     const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = ({ mistake, text }) => (functions.value === "" || mistake.function === functions.value) && wanted.every((word) => text.includes(word));
+    const isOf = ({ mistake }) => functions.value === "" || mistake.function === functions.value;
+    const fits = (option) => isOf(option) && wanted.every((word) => option.text.includes(word));
     shown = options.filter(fits);
     const kept = new Set(shown);
     options.forEach((option) => {
@@ -108,12 +110,14 @@ export function makeMistakeList({ words, index, choose }) {
 }
 
 function makeOption(mistake, words) {
-  const seen = mistake.seen > 0 ? h("span", { class: "cs-seen", title: words.t("mistakes.seen", { count: mistake.seen }) }, `${mistake.seen}×`) : null;
+  const [name, key] = mistake.id.split(".");
+  const said = words.t("mistakes.seen", { count: mistake.seen });
+  const seen = mistake.seen > 0 ? h("span", { class: "cs-seen", title: said }, `${mistake.seen}×`) : null;
   return h(
     "li",
     { role: "option", id: newId("option"), class: "cs-mistake-option", "aria-selected": "false" },
     h("span", { class: "cs-mistake-title" }, mistake.title[words.language]),
-    h("span", { class: "cs-mistake-name" }, h("span", { class: "cs-mistake-function" }, `${mistake.function}.`, h("wbr")), mistake.id.split(".")[1]),
+    h("span", { class: "cs-mistake-name" }, h("span", { class: "cs-mistake-function" }, `${name}.`, h("wbr")), key),
     seen,
   );
 }

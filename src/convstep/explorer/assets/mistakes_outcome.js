@@ -44,7 +44,8 @@ export function sayVerdict(mistake, compared, words) {
   if (said.length > 0) {
     return said.join(words.t("mistakes.between"));
   }
-  return kind === "cache" ? words.t("mistakes.verdict.cache") : words.t("mistakes.verdict.changed", { names: Object.keys(mistake.changed ?? {}).join(", ") });
+  const names = Object.keys(mistake.changed ?? {}).join(", ");
+  return kind === "cache" ? words.t("mistakes.verdict.cache") : words.t("mistakes.verdict.changed", { names });
 }
 
 function sayResult(name, { right, wrong, flags, count }, words) {
@@ -88,9 +89,10 @@ export function makeOutcome({ words, mistake, compared, draw, labelledArray, loo
     return shown.map(([name, one]) => {
       const value = one[side];
       if (!isCarried(value)) {
-        return h("p", {}, value === null ? words.t("mistakes.not_returned", { name }) : words.t("mistakes.returned", { name, what: sayKind(value, words) }));
+        return h("p", {}, words.t(value === null ? "mistakes.not_returned" : "mistakes.returned", { name, what: sayKind(value ?? "", words) }));
       }
-      const note = (flat) => (one.flags?.[flat] ? words.t(`mistakes.note.${side}`, { other: exactNumber(one[side === "right" ? "wrong" : "right"].data[flat]) }) : "");
+      const other = one[side === "right" ? "wrong" : "right"];
+      const note = (flat) => (one.flags?.[flat] ? words.t(`mistakes.note.${side}`, { other: exactNumber(other.data[flat]) }) : "");
       const matrices = draw({ name, array: value, place: words.t(`mistakes.${side}`), note, look: (index) => look(name, index) });
       if (side === "wrong" && one.flags !== null) {
         matrices.mark("differs", placesOf(value.shape, one.flags));
@@ -131,8 +133,15 @@ export function makeOutcome({ words, mistake, compared, draw, labelledArray, loo
   }
 
   function cacheList(parts, remark) {
-    const items = parts.map((part) => h("li", {}, typeof part?.is === "string" ? h("code", {}, part.is) : isCarried(part) ? words.t("mistakes.another_array", { shape: tupleText(part.shape) }) : h("code", {}, pythonValue(part))));
-    return h("div", { class: "cs-array" }, h("h4", {}, h("code", {}, "cache")), remark && h("p", { class: "cs-note" }, remark), h("ol", { class: "cs-cache", start: 0 }, items));
+    const items = h("ol", { class: "cs-cache", start: 0 }, parts.map((part) => h("li", {}, cachePart(part))));
+    return h("div", { class: "cs-array" }, h("h4", {}, h("code", {}, "cache")), remark && h("p", { class: "cs-note" }, remark), items);
+  }
+
+  function cachePart(part) {
+    if (isCarried(part)) {
+      return words.t("mistakes.another_array", { shape: tupleText(part.shape) });
+    }
+    return h("code", {}, typeof part?.is === "string" ? part.is : pythonValue(part));
   }
 
   function changedArguments(time) {
@@ -151,12 +160,18 @@ export function makeOutcome({ words, mistake, compared, draw, labelledArray, loo
     });
   }
 
-  const agreeing = same.length > 0 && shown.length > 0 ? h("p", { class: "cs-note" }, words.t("mistakes.agreeing", { names: same.join(", ") })) : null;
+  const unharmed = words.t("mistakes.agreeing", { names: same.join(", ") });
+  const agreeing = same.length > 0 && shown.length > 0 ? h("p", { class: "cs-note" }, unharmed) : null;
+
+  function sideTitle(sign, key) {
+    return h("h3", {}, h("span", { "aria-hidden": "true" }, `${sign} `), words.t(key));
+  }
+
   const element = h(
     "div",
     { class: "cs-sides" },
-    h("section", { class: "cs-side cs-side-right" }, h("h3", {}, h("span", { "aria-hidden": "true" }, "✓ "), words.t("mistakes.right")), right()),
-    h("section", { class: "cs-side cs-side-wrong" }, h("h3", {}, h("span", { "aria-hidden": "true" }, "✗ "), words.t("mistakes.wrong")), wrong(), agreeing),
+    h("section", { class: "cs-side cs-side-right" }, sideTitle("✓", "mistakes.right"), right()),
+    h("section", { class: "cs-side cs-side-wrong" }, sideTitle("✗", "mistakes.wrong"), wrong(), agreeing),
   );
 
   return {

@@ -114,8 +114,9 @@ function makeBoard(inks) {
 
   /** A dashed frame with a filled corner: it is seen in black and white too. */
   function drawFlag([left, top]) {
+    const frame = { x: left + 2.5, y: top + 2.5, width: SIDE - 5, height: SIDE - 5, fill: "none" };
     return [
-      svg("rect", { x: left + 2.5, y: top + 2.5, width: SIDE - 5, height: SIDE - 5, fill: "none", stroke: inks.mark, "stroke-width": 2, "stroke-dasharray": "4 2.5" }),
+      svg("rect", { ...frame, stroke: inks.mark, "stroke-width": 2, "stroke-dasharray": "4 2.5" }),
       svg("path", { d: `M${left + 2} ${top + 2}h8l-8 8z`, fill: inks.mark }),
     ];
   }
@@ -123,7 +124,10 @@ function makeBoard(inks) {
   return {
     text,
     arrays,
-    finish: () => svg("svg", { viewBox: `0 0 ${WIDTH} ${y + GAP}`, width: WIDTH, height: y + GAP }, svg("rect", { width: WIDTH, height: y + GAP, fill: inks.paper }), parts),
+    finish: () => {
+      const size = { width: WIDTH, height: y + GAP };
+      return svg("svg", { viewBox: `0 0 ${WIDTH} ${y + GAP}`, ...size }, svg("rect", { ...size, fill: inks.paper }), parts);
+    },
   };
 }
 

@@ -27,12 +27,14 @@ export function makeMistakesView({ store, words, data, announce, isDark }) {
     }
     index = loaded;
     list = makeMistakeList({ words, index, choose });
-    element.replaceChildren(h("p", { class: "cs-mistakes-intro" }, introduction()), h("div", { class: "cs-mistakes-both" }, list.element, h("div", {})));
+    const both = h("div", { class: "cs-mistakes-both" }, list.element, h("div", {}));
+    element.replaceChildren(h("p", { class: "cs-mistakes-intro" }, introduction()), both);
     show(store.state);
   }
 
   function introduction() {
-    return words.t(index.list.length === index.known ? "mistakes.intro" : "mistakes.intro_some", { shown: index.list.length, known: index.known, solutions: index.solutions });
+    const shown = index.list.length;
+    return words.t(shown === index.known ? "mistakes.intro" : "mistakes.intro_some", { shown, known: index.known });
   }
 
   function choose(id) {

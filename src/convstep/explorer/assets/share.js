@@ -25,7 +25,8 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
   const code = h("code", {});
   const codeNote = h("p", { class: "cs-note" });
   const codeId = newId("code");
-  const link = h("input", { type: "text", readonly: true, class: "cs-share-link", "aria-label": words.t("share.link"), on: { focus: () => link.select() } });
+  const onLink = { focus: () => link.select() };
+  const link = h("input", { type: "text", readonly: true, class: "cs-share-link", "aria-label": words.t("share.link"), on: onLink });
   const linkNote = h("p", { class: "cs-note" });
   const chooser = h("input", { type: "file", accept: ".json,application/json", hidden: true, on: { change: onChoose } });
   const element = h(
@@ -46,8 +47,13 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
       h(
         "div",
         { class: "cs-share-rest" },
-        place === "widget" ? section("share.link", [h("p", { class: "cs-note" }, words.t("share.link.widget"))]) : section("share.link", [link, linkNote, button("share.copy_link", copyLink)]),
-        section("share.file", [h("p", { class: "cs-note" }, words.t("share.file.note")), button("share.save_file", saveFile), button("share.open_file", () => chooser.click()), chooser]),
+        section("share.link", place === "widget" ? [note("share.link.widget")] : [link, linkNote, button("share.copy_link", copyLink)]),
+        section("share.file", [
+          note("share.file.note"),
+          button("share.save_file", saveFile),
+          button("share.open_file", () => chooser.click()),
+          chooser,
+        ]),
         section("share.picture", [
           button("share.save_svg", () => withPicture(saveSvg)),
           button("share.save_png", () => withPicture(savePng)),
@@ -63,6 +69,10 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
 
   function button(key, press) {
     return h("button", { type: "button", class: "cs-button", "data-role": key, on: { click: press } }, words.t(key));
+  }
+
+  function note(key) {
+    return h("p", { class: "cs-note" }, words.t(key));
   }
 
   function section(key, parts) {

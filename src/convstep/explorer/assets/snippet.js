@@ -46,7 +46,7 @@ function layerSnippet(layer, words) {
     pythonArray("W", weights, filters.values, image.channels * filters.count * filters.size),
     pythonArray("b", [1, 1, 1, filters.count], bias),
     `hparameters = ${pythonValue(hparameters)}`,
-    ...(dilation === 1 ? [] : ["", comment(words, "snippet.dilation"), `weights, W = W, np.zeros(${pythonValue([size, size, ...weights.slice(2)])})`, `W[::${dilation}, ::${dilation}] = weights`]),
+    ...(dilation === 1 ? [] : dilatedFilter([size, size, ...weights.slice(2)], dilation, words)),
     "",
     "Z, cache = steps.conv_forward(A_prev, W, b, hparameters)",
     "",
@@ -56,6 +56,15 @@ function layerSnippet(layer, words) {
     dilation === 1 ? null : `dW = dW[::${dilation}, ::${dilation}]  ${comment(words, "snippet.weights_alone")}`,
     ...asserted(results, words),
     `print(Z[0, :, :, ${layer.at[2]}])`,
+  ];
+}
+
+function dilatedFilter(shape, dilation, words) {
+  return [
+    "",
+    comment(words, "snippet.dilation"),
+    `weights, W = W, np.zeros(${pythonValue(shape)})`,
+    `W[::${dilation}, ::${dilation}] = weights`,
   ];
 }
 
@@ -118,7 +127,9 @@ function mistakeSnippet(mistake, words) {
     ...wrong.flatMap(([name, { wrong: { shape, data }, flags }]) => [
       comment(words, "snippet.wrong", { name }),
       pythonArray(`${name}_wrong`, shape, data),
-      flags === null ? `print(${name}.shape, ${name}_wrong.shape)` : `print(np.sum(~np.isclose(${name}, ${name}_wrong)), ${pythonValue(`of ${flags.length} entries of ${name} differ`)})`,
+      flags === null
+        ? `print(${name}.shape, ${name}_wrong.shape)`
+        : `print(np.sum(~np.isclose(${name}, ${name}_wrong)), "of ${flags.length} entries of ${name} differ")`,
     ]),
   ];
 }
@@ -144,7 +155,9 @@ function networkSnippet({ image, class: chosen }, network, digit, words) {
       : `path = Path(${JSON.stringify(network)})`,
     "model = convstep.load_model(path)",
     image === null ? comment(words, "snippet.network.no_image") : null,
-    image === null ? `image = convstep.data.load_digits()[1][0][${digit}][:, :, np.newaxis] / 255` : pythonArray("image", [image.height, image.width, image.channels], image.values, image.width * image.channels),
+    image === null
+      ? `image = convstep.data.load_digits()[1][0][${digit}][:, :, np.newaxis] / 255`
+      : pythonArray("image", [image.height, image.width, image.channels], image.values, image.width * image.channels),
     "",
     "outputs = model.layer_outputs(image)",
     `gradient = model.saliency(image${index})`,
