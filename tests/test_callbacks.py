@@ -104,7 +104,7 @@ PLATEAU: list[dict[str, Any]] = [
     {"patience": 2, "factor": 0.5},
     {"patience": 1, "factor": 0.5, "cooldown": 2},
     {"patience": 1, "factor": 0.25, "min_lr": 0.0625},
-    {"patience": 1, "factor": 0.5, "min_delta": 0.1},
+    {"patience": 1, "factor": 0.5, "min_delta": 0.15},  # no difference of two losses: Keras compares in float32
     {"patience": 2, "factor": 0.5, "mode": "max", "monitor": "loss"},
     {"patience": 0, "factor": 0.5},
 ]
