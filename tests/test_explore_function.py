@@ -288,6 +288,66 @@ def test_what_is_refused_changes_nothing() -> None:
     assert explorer.state == before
 
 
+def test_what_was_left_out_gives_way_where_it_no_longer_fits() -> None:
+    explorer = convstep.explore(IMAGE, np.ones((3, 3)), dilation=2)
+    explorer.show(np.eye(3))
+    assert (explorer.W.tolist(), explorer.dilation) == (np.ones((3, 3, 1, 1)).tolist(), 1)
+    explorer.show(IMAGE, hparameters={"f": 4, "stride": 1})
+    explorer.show(np.eye(3))
+    assert explorer.hparameters == {"f": 3, "stride": 1}
+
+
+def test_a_state_that_is_changed_in_place_is_nobody_elses() -> None:
+    convstep.explore().state["layer"]["stride"] = 3
+    assert convstep.explore().hparameters == {"stride": 1, "pad": 0}
+
+
+def test_the_gradient_of_the_opening_is_left_after_a_move_too() -> None:
+    explorer = convstep.explore()
+    explorer.at = (0, 0, 0)
+    explorer.image = np.ones((12, 12))
+    assert (explorer.dZ == 1).all()
+
+
+def test_a_state_that_leaves_something_out_is_completed() -> None:
+    explorer, image = convstep.explore(), {"height": 1, "width": 2, "channels": 1, "values": [5, 6]}
+    explorer.state = {"version": 1, "layer": {"image": image, "filters": {"size": 1, "count": 1, "values": [2]}, "bias": [3]}}
+    assert (explorer.view, explorer.dilation, explorer.at) == ("layer", 1, (0, 0, 0))
+    assert explorer.image is not None
+    assert (explorer.image.tolist(), explorer.dZ.tolist()) == ([[[5], [6]]], [[[1], [1]]])
+    explorer.view = "pooling"
+    assert explorer.hparameters == {"f": 2, "stride": 2}
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({"version": 2}, "a state is a mapping with version 1, as the page writes it into a file\n  given state {'version': 2}"),
+        (
+            {"version": 1, "layer": 5},
+            'the layer of a state must be a mapping with "image", "filters", "bias"\n  given layer 5',
+        ),
+        ({"version": 1, "pooling": {"f": 2}}, "the pooling of a state must be a mapping with \"image\"\n  given pooling {'f': 2}"),
+        ({"version": 1, "mistakes": None}, "the mistakes of a state must be a mapping\n  given mistakes None"),
+    ],
+)
+def test_a_state_that_is_none_is_refused(state: Any, sentence: str) -> None:
+    explorer = convstep.explore(IMAGE)
+    with pytest.raises((ShapeError, ArgumentTypeError), match=f"^explore: {re.escape(sentence)}$"):
+        explorer.state = state
+    assert explorer.image is not None
+    assert explorer.image.shape == (5, 5, 1)
+
+
+def test_a_page_in_another_look_is_refused(tmp_path: Path) -> None:
+    explorer = convstep.explore(IMAGE)
+    with pytest.raises(ArgumentTypeError, match=re.escape("static: height must be a whole number >= 1, not '100%'\n  given height '100%'")):
+        explorer.static("100%")  # type: ignore[arg-type]
+    explorer.language = "fr"
+    with pytest.raises(ShapeError, match=re.escape("explore: language must be \"en\" or \"zh\", not 'fr'\n  given language 'fr'")):
+        explorer.save(tmp_path / "page.html")
+
+
 # ---- models
 
 
@@ -311,6 +371,15 @@ def test_a_model_is_shown_with_an_image(model: Any, tmp_path: Path) -> None:
         )
     assert convstep.explore(model).image is None
     assert model.explore(language="zh", theme="dark").language == "zh"
+
+
+def test_what_a_network_does_not_have_is_refused_and_not_dropped(model: Any) -> None:
+    with pytest.raises(ShapeError, match=re.escape('explore: the view "network" has no stride; it has image\n  given stride 2')):
+        convstep.explore(model, np.ones((8, 8)), stride=2)
+    explorer = convstep.explore(model, np.ones((8, 8)), stride=2, view="layer")
+    assert (explorer.view, explorer.hparameters["stride"]) == ("layer", 2)
+    assert explorer.network is not None
+    assert explorer.network.name == "little"
 
 
 def test_a_model_that_is_not_built_is_refused() -> None:

@@ -454,6 +454,11 @@ class TestGraph:
             "draw_curves: history must be a tuple or list, not 3\n  given history 3",
         ),
         (
+            lambda: draw_curves({"loss": [1.0]}, test=3),  # type: ignore[arg-type]
+            ArgumentTypeError,
+            "draw_curves: test must be a mapping of names to values\n  given test 3",
+        ),
+        (
             lambda: draw_curves([1, 2]),  # type: ignore[list-item]
             ArgumentTypeError,
             "draw_curves: history must be a mapping of names to values, or a sequence of such mappings\n  given history [1, 2]",

@@ -69,6 +69,7 @@ def explore(
     """
     if callable(getattr(type(image), "explore", None)):
         shown: Exploration = image.explore(W, language=language, theme=theme)
+        shown.show(b=b, hparameters=hparameters, view=view or "network", **numbers)  # which says so of what a network does not have
         return shown
     made = _made(None, language, theme)
     made.show(image, W, b, hparameters, view=view, **numbers)

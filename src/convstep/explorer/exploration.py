@@ -9,10 +9,10 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
-from convstep.checks import Array, one_of, options, refusal
+from convstep.checks import Array, one_of, options, refusal, whole
 from convstep.explorer import parts
 from convstep.explorer.page import LANGUAGES, Network, page_html
-from convstep.explorer.parts import START, VIEWS, Part
+from convstep.explorer.parts import VIEWS, Part, opening
 from convstep.explorer.still import framed
 from convstep.files import atomic_write
 
@@ -40,24 +40,24 @@ class Exploration:
 
     In a notebook the last line of a cell shows it. With the extra ``notebook`` it is a widget, `convstep.explorer.widget.Explorer`, and
     what the visitor does can be read here. Without it, it is the same page in a frame of its own.
-
-    Attributes
-    ----------
-    state : dict
-        All of it as plain data.
     """
 
-    state: Any
     language: Any
     theme: Any
     network: Network | None
 
     def __init__(self, network: Network | None = None, *, language: str | None = None, theme: str | None = None) -> None:
-        if language is not None:
-            one_of("explore", "language", language, tuple(LANGUAGES))
-        if theme is not None:
-            one_of("explore", "theme", theme, THEMES)
-        self.network, self.language, self.theme, self.state = network, language, theme, dict(START)
+        self.network, self.state = network, opening()
+        self.language, self.theme = _look(language, theme)
+
+    @property
+    def state(self) -> Any:
+        """All of it as plain data. What is set is looked at, and what it leaves out is as in the beginning."""
+        return self._state
+
+    @state.setter
+    def state(self, value: Any) -> None:
+        self._state = parts.checked_state("explore", value)
 
     def show(
         self,
@@ -203,13 +203,14 @@ class Exploration:
         html : object
             A notebook shows it; `str` of it is the HTML.
         """
-        return framed(self._page("page"), height)
+        return framed(self._page("page"), whole("static", "height", height, 1))
 
     def _repr_html_(self) -> str:
         return str(self.static())
 
     def _page(self, place: str) -> str:
-        return page_html(self.state, self.network, language=self.language, theme=self.theme, place=place)
+        language, theme = _look(self.language, self.theme)
+        return page_html(self.state, self.network, language=language, theme=theme, place=place)
 
     # --- how it changes ---
 
@@ -240,6 +241,12 @@ class Exploration:
             _only(op, given, ("image", "W", "b", *LAYER), shown)
             state["layer"] = parts.layer_part(op, state["layer"], given)
         self.state = state
+
+
+def _look(language: Any, theme: Any) -> tuple[str | None, str | None]:
+    known = {"language": (language, tuple(LANGUAGES)), "theme": (theme, THEMES)}
+    chosen = [None if value is None else one_of("explore", name, value, names) for name, (value, names) in known.items()]
+    return chosen[0], chosen[1]
 
 
 def _hyperparameters(value: object) -> dict[str, Any]:

@@ -5,6 +5,7 @@ One rule: what the page would refuse is refused here first, in the words of the 
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from importlib.resources import files
 from math import prod
 from types import MappingProxyType
@@ -13,17 +14,37 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from convstep.checks import Array, numbers, one_of, refusal, shown, whole, word
+from convstep.errors import ArgumentTypeError
 from convstep.geometry import Axis
 
-__all__ = ["LIMITS", "START", "Part", "at_of", "checked_state", "image_of", "image_part", "layer_part", "outputs", "pooling_part", "tensor"]
+__all__ = [
+    "LIMITS",
+    "START",
+    "Part",
+    "at_of",
+    "checked_state",
+    "image_of",
+    "image_part",
+    "layer_part",
+    "opening",
+    "outputs",
+    "pooling_part",
+    "tensor",
+]
 
 Part: TypeAlias = dict[str, Any]
 Shape: TypeAlias = tuple[int, int, int]
 
 LIMITS = {"side": 64, "channels": 8, "filters": 8, "kernel": 11, "stride": 8, "padding": 16, "dilation": 8, "pool": 16, "value": 1e12}
 VIEWS = ("layer", "pooling", "network", "mistakes")
+NEEDED = {"layer": ("image", "filters", "bias"), "pooling": ("image",), "network": (), "mistakes": ()}  # by the parts of a state
 EDGE = (1, 0, -1)  # each row of the filter that is there when none is given
 START: Mapping[str, Any] = MappingProxyType(json.loads(files("convstep.explorer").joinpath("opening.json").read_bytes()))
+
+
+def opening() -> Part:
+    """Return the state that the page begins with, for one who may change it."""
+    return deepcopy(dict(START))
 
 
 # ---- arrays to parts
@@ -55,7 +76,7 @@ def layer_part(op: str, before: Part, given: Mapping[str, Any]) -> Part:
     given : mapping
         Any of image, W, b, stride, pad, dilation and dZ, as the caller wrote them.
     """
-    before = {**before, "dz": None} if before is START["layer"] else before  # the page's first gradient is an example
+    before = {**before, "dz": None} if before.get("dz") == START["layer"]["dz"] else before  # the page's first gradient is an example
     image = image_part(op, given["image"]) if "image" in given else before["image"]
     filters = _filters(op, given["W"], image, given) if "W" in given else _fitting(before["filters"], before["image"], image)
     count = filters["count"]
@@ -69,16 +90,19 @@ def layer_part(op: str, before: Part, given: Mapping[str, Any]) -> Part:
         "dilation": _whole(op, "dilation", given.get("dilation", before["dilation"]), "dilation"),
         "channel": min(before.get("channel", 0), image["channels"] - 1),
     }
+    if "dilation" not in given and not all(axis.out for axis in _axes(part, filters["size"])):
+        part["dilation"] = 1
     shape = _fits(op, part, filters["size"], given)
     return _placed(part, shape) | {"dz": _gradient(op, "dZ", given, before=before.get("dz"), shape=shape)}
 
 
 def pooling_part(op: str, before: Part, given: Mapping[str, Any]) -> Part:
     """Return the part of pooling with what was given: any of image, f, stride, mode and dA."""
+    image = image_part(op, given["image"]) if "image" in given else before["image"]
     part = {
         **before,
-        "image": image_part(op, given["image"]) if "image" in given else before["image"],
-        "size": _whole(op, "f", given.get("f", before["size"]), "pool"),
+        "image": image,
+        "size": _whole(op, "f", given.get("f", min(before["size"], image["height"], image["width"])), "pool"),
         "stride": _whole(op, "stride", given.get("stride", before["stride"]), "stride"),
         "mode": one_of(op, "mode", given.get("mode", before["mode"]), ("max", "average")),
     }
@@ -100,11 +124,20 @@ def at_of(op: str, value: Any, shape: Sequence[int]) -> list[int]:
 
 
 def checked_state(op: str, value: Any) -> Part:
-    """Return a state with all its parts. The page itself looks at each of them before it shows anything."""
+    """Return a state with all its parts, and each part with all that is read here; the page looks at every number before it shows one."""
     if not isinstance(value, Mapping) or value.get("version") != 1:
         raise refusal(op, "a state is a mapping with version 1, as the page writes it into a file", {"state": value})
     one_of(op, "view", value.get("view", "layer"), VIEWS)
-    return {**START, **value}
+    state = {**opening(), **value}
+    for name, needed in NEEDED.items():
+        part, first = state[name], START[name]
+        missing = [f'"{key}"' for key in needed if not isinstance(part, Mapping) or part.get(key) is None]
+        if missing or not isinstance(part, Mapping):
+            fact = f"the {name} of a state must be a mapping" + (f" with {', '.join(missing)}" if missing else "")
+            raise refusal(op, fact, {name: part}, kind=ArgumentTypeError)
+        choices = {key: None if key in {"dz", "da", "at"} else item for key, item in first.items() if key not in needed}
+        state[name] = {**choices, **part}
+    return state
 
 
 # ---- parts to arrays

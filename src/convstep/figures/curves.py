@@ -69,6 +69,8 @@ def draw_curves(
     >>> figure = draw_curves(history, title="Five epochs", test={"loss": 0.43, "accuracy": 0.87})
     """
     look = theme_named("draw_curves", theme)
+    if test is not None and not isinstance(test, Mapping):
+        raise refusal("draw_curves", "test must be a mapping of names to values", {"test": test}, kind=ArgumentTypeError)
     epochs, curves = _read(history)
     names = list(dict.fromkeys(name.removeprefix("val_") for name in curves)) or ["loss", "accuracy"]
     names.sort(key=lambda name: (name != "loss", name in RATES))
