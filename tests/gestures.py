@@ -122,7 +122,7 @@ def small_layer(seed: int = 0, **changed: Any) -> dict[str, Any]:
 MARKED = """
   ([label, name]) => {
     const grids = [...document.querySelectorAll(`[role=grid][aria-label="${label}"]`)];
-    const grid = grids.find((one) => one.checkVisibility()).closest("svg");
+    const grid = grids.find((one) => one.checkVisibility()).closest(".cs-grid");
     const mark = grid.querySelector(`.cs-mark-${name}`);
     return mark.getAttribute("visibility") === "visible" ? mark.querySelector(".cs-line").getAttribute("d").split("M").length - 1 : 0;
   }

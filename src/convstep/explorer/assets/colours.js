@@ -14,23 +14,20 @@ const SCALES = {
   },
 };
 const TINTS = ["#ff5a4d", "#35c46a", "#4f8dff"];
-const parsed = new Map();
+const STEPS = 256; // from one end of a scale to the other: finer than an eye
+const scales = new Map(); // the colours of each scale, made once
 
 /**
  * Choose the colour of a cell and of the text on it.
  * @param {number} value
  * @param {{ kind: "signed"|"paper"|"bright", limit: number, dark: boolean, tint?: number }} scale limit: the size of the strongest
  *   colour; tint: the channel of a colour image, whose own colour it is drawn in
- * @returns {{ fill: string, ink: string }}
+ * @returns {{ fill: string, ink: string }} the same object for the same colour
  */
 export function cellColour(value, { kind, limit, dark, tint }) {
-  const stops = tint === undefined ? SCALES[dark ? "dark" : "light"][kind] : ["#101418", TINTS[tint % TINTS.length]];
   const part = Number.isNaN(value) ? 0 : Math.max(-1, Math.min(1, value / (limit || 1)));
-  const position = (kind === "signed" ? (part + 1) / 2 : Math.max(part, 0)) * (stops.length - 1);
-  const lower = Math.min(Math.floor(position), stops.length - 2);
-  const [from, to] = [rgbOf(stops[lower]), rgbOf(stops[lower + 1])];
-  const colour = from.map((part, i) => Math.round(part + (to[i] - part) * (position - lower)));
-  return { fill: `rgb(${colour.join(",")})`, ink: luminance(colour) > 0.18 ? "#101418" : "#ffffff" };
+  const position = tint === undefined && kind === "signed" ? (part + 1) / 2 : Math.max(part, 0);
+  return coloursOf(kind, dark, tint)[Math.round(position * STEPS)];
 }
 
 /**
@@ -46,11 +43,25 @@ export function strongest(values) {
   return largest || 1;
 }
 
-function rgbOf(hex) {
-  if (!parsed.has(hex)) {
-    parsed.set(hex, [1, 3, 5].map((start) => Number.parseInt(hex.slice(start, start + 2), 16)));
+function coloursOf(kind, dark, tint) {
+  const theme = dark ? "dark" : "light";
+  const name = tint === undefined ? `${kind} ${theme}` : `tint ${tint}`;
+  if (!scales.has(name)) {
+    const stops = (tint === undefined ? SCALES[theme][kind] : ["#101418", TINTS[tint % TINTS.length]]).map(rgbOf);
+    scales.set(name, Array.from({ length: STEPS + 1 }, (_, i) => between(stops, (i / STEPS) * (stops.length - 1))));
   }
-  return parsed.get(hex);
+  return scales.get(name);
+}
+
+/** The colour at a place between the stops of a scale. */
+function between(stops, position) {
+  const lower = Math.min(Math.floor(position), stops.length - 2);
+  const colour = stops[lower].map((part, i) => Math.round(part + (stops[lower + 1][i] - part) * (position - lower)));
+  return { fill: `rgb(${colour.join(",")})`, ink: luminance(colour) > 0.18 ? "#101418" : "#ffffff" };
+}
+
+function rgbOf(hex) {
+  return [1, 3, 5].map((start) => Number.parseInt(hex.slice(start, start + 2), 16));
 }
 
 /** Relative luminance, as WCAG 2 defines it. */

@@ -19,7 +19,7 @@ const MARKS = ["chosen", "feeds", "depends", "mark", "differs", "reach", "window
  * @param {string} options.label what a screen reader calls the grid
  * @param {string} [options.size] "large", "medium" or "small": how large a cell may become
  * @param {object} [options.hooks] what happens: see `listenToGrid`
- * @returns {{ element: HTMLElement, svg: SVGElement, show: Function, mark: Function, veil: Function, focus: Function, relabel: Function,
+ * @returns {{ element: HTMLElement, drawings: SVGElement[], show: Function, mark: Function, veil: Function, focus: Function, relabel: Function,
  *   destroy: Function }}
  */
 export function makeGrid({ words, label, size = "large", hooks = {} }) {
@@ -31,10 +31,12 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
   const veilPath = svg("path", { class: "cs-veil" });
   const cursor = svg("rect", { class: "cs-cursor", width: CELL, height: CELL, rx: 3, visibility: "hidden" });
   const marks = new Map(MARKS.map((name) => [name, makeMark(name)]));
-  const overlay = svg("g", { "aria-hidden": "true", class: "cs-overlay" }, frameHatch, unused, veilPath);
-  overlay.append(...[...marks.values()].map((mark) => mark.group), cursor);
-  const picture = svg("svg", { class: "cs-matrix" }, svg("defs", {}, hatching(hatch), crossing(cross)), table, overlay);
-  const element = h("div", { class: `cs-grid cs-grid-${size}` }, picture);
+  const still = svg("g", { "aria-hidden": "true" }, frameHatch, unused);
+  const picture = svg("svg", { class: "cs-matrix" }, svg("defs", {}, hatching(hatch), crossing(cross)), table, still);
+  // what moves is a drawing of its own, so that a step does not paint the cells again
+  const moving = [...marks.values()].map((mark) => mark.group);
+  const overlay = svg("svg", { class: "cs-overlay", "aria-hidden": "true" }, veilPath, moving, cursor);
+  const element = h("div", { class: `cs-grid cs-grid-${size}` }, picture, overlay);
 
   let view = null;
   let shapeKey = "";
@@ -56,7 +58,7 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
   function build() {
     const { rows, columns, frame } = view;
     const [width, height] = [across(view) * CELL, (rows + frame.top + frame.bottom) * CELL];
-    setAttribute(picture, "viewBox", `${-RIM} ${-RIM} ${width + 2 * RIM} ${height + 2 * RIM}`);
+    [picture, overlay].forEach((drawing) => setAttribute(drawing, "viewBox", `${-RIM} ${-RIM} ${width + 2 * RIM} ${height + 2 * RIM}`));
     element.style.setProperty("--columns", across(view));
     element.style.setProperty("--rows", rows + frame.top + frame.bottom);
     setAttribute(table, "aria-rowcount", rows + frame.top + frame.bottom);
@@ -69,7 +71,7 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
       for (let c = -frame.left; c < columns + frame.right; c += 1) {
         const rect = svg("rect", { x: (c + frame.left) * CELL, y: (r + frame.top) * CELL, width: CELL, height: CELL });
         const node = svg("g", { role: "gridcell", class: "cs-cell", tabindex: -1 }, rect);
-        cells.push({ node, rect, text: null, r, c, value: undefined, note: undefined, fill: "", inside: isInside(r, c) });
+        cells.push({ node, rect, text: null, r, c, value: undefined, note: undefined, place: null, fill: "", inside: isInside(r, c) });
         line.append(node);
       }
       lines.push(line);
@@ -125,8 +127,9 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
   }
 
   function labelCell(cell) {
-    const where = words.t(cell.inside ? "cell" : "cell.padding", { row: cell.r, column: cell.c, value: exactNumber(cell.value) });
-    setAttribute(cell.node, "aria-label", cell.note ? words.t("cell.noted", { cell: where, note: cell.note }) : where);
+    cell.place ??= words.t(cell.inside ? "cell" : "cell.padding", { row: cell.r, column: cell.c });
+    const where = cell.place.replace("{value}", exactNumber(cell.value));
+    cell.node.setAttribute("aria-label", cell.note ? words.t("cell.noted", { cell: where, note: cell.note }) : where);
   }
 
   /**
@@ -228,7 +231,7 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
     }
   }
 
-  const grid = { element, svg: picture, show, mark, veil, focus, relabel: (text) => setAttribute(table, "aria-label", text) };
+  const grid = { element, drawings: [picture, overlay], show, mark, veil, focus, relabel: (text) => setAttribute(table, "aria-label", text) };
   const input = listenToGrid({
     element,
     picture,

@@ -32,8 +32,9 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
   const actions = makeLayerActions({ store, scene, tools });
   const whisper = makeWhisper({ words });
   const card = makeEntryCard({ words });
-  let picked = null; // { tensor, index } in the card
-  let lookout = null;
+  let picked = null; // { tensor, index }: what was chosen for the card
+  let following = null; // what the card shows where nothing was
+  let [shownKey, shownFound, shownSum, lookout] = ["", null, null, null];
 
   const looks = (name) => ({ enter: (r, c) => lookout.look(name, r, c), leave: () => lookout.leave() });
   const refuse = (text) => complain(words.t("cell.refused", { text }));
@@ -53,7 +54,7 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     options: ["forward", "backward"].map((value) => ({ value, label: words.t(`direction.${value}`) })),
     choose: (value) => actions.choose({ direction: value }),
   });
-  const onlyThis = h("input", { type: "checkbox", "data-role": "only-this", on: { change: () => player.update() } });
+  const onlyThis = h("input", { type: "checkbox", checked: true, "data-role": "only-this", on: { change: () => player.update() } });
   const onlyLabel = h("label", { class: "cs-inline" }, onlyThis, words.t("play.filter"));
   const player = makePlayer({
     words,
@@ -77,7 +78,12 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     h("div", { class: "cs-columns" }, settings.element, h("div", { class: "cs-content" }, stages.forward.element, stages.backward.element, card.element, sizes.element)),
     whisper.element,
   );
-  element.addEventListener("cs-playing", ({ detail }) => element.classList.toggle("cs-gliding", !detail));
+  element.addEventListener("cs-playing", ({ detail }) => {
+    element.classList.toggle("cs-gliding", !detail);
+    if (!detail) {
+      update(store.state, "move"); // sentences that were left out while it played
+    }
+  });
 
   function stepOf([row, column, k]) {
     const [, across, count] = scene().z.shape;
@@ -120,7 +126,7 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
   /** The card shows what was chosen; on the way back it begins with the cell in the middle of the window. */
   function showPicked(kind) {
     const { layer } = store.state;
-    const chosen = picked !== null && stillThere(picked) ? picked : layer.direction === "backward" ? middleOfWindow() : null;
+    const chosen = picked !== null && stillThere(picked) ? picked : layer.direction === "backward" ? followed() : null;
     card.element.hidden = chosen === null;
     if (chosen === null) {
       return;
@@ -128,8 +134,8 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     const key = JSON.stringify([chosen, layer.direction]);
     if (kind === "change" || key !== shownKey) {
       shownKey = key;
-      const found = followLayer(scene(), layer, chosen.tensor, chosen.index);
-      shownSum = layerSum(words, scene(), { ...chosen, found, direction: layer.direction });
+      shownFound = followLayer(scene(), layer, chosen.tensor, chosen.index);
+      shownSum = layerSum(words, scene(), { ...chosen, found: shownFound, direction: layer.direction });
       card.show(shownSum);
       for (const { grid, tensor, cell } of Object.values(entries)) {
         const place = tensor === chosen.tensor ? cell(chosen.index) : null;
@@ -137,17 +143,19 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
       }
     }
     const running = layer.direction === "backward" && layer.sums === "running";
-    card.progress((i) => !running || shownSum.terms[i].step === null || stepOf(shownSum.terms[i].step) <= stepOf(layer.at), running ? sayEntry(chosen) : shownSum.text);
+    card.progress((i) => !running || shownSum.terms[i].step === null || stepOf(shownSum.terms[i].step) <= stepOf(layer.at), running ? sayEntry(chosen, shownFound) : shownSum.text);
   }
 
-  let shownKey = "";
-  let shownSum = null;
-
-  function middleOfWindow() {
+  /** The cell in the middle of the window, and while the page plays the one that was there when it began: its sum is seen to grow. */
+  function followed() {
     const { layer } = store.state;
+    if (player.playing && following !== null && stillThere(following)) {
+      return following;
+    }
     const { rows, columns } = scene();
     const tap = Math.floor(rows.kernel / 2);
-    return { tensor: "dxPadded", index: [layer.at[0] * rows.stride + tap * rows.dilation, layer.at[1] * columns.stride + tap * columns.dilation, layer.channel] };
+    following = { tensor: "dxPadded", index: [layer.at[0] * rows.stride + tap * rows.dilation, layer.at[1] * columns.stride + tap * columns.dilation, layer.channel] };
+    return following;
   }
 
   function stillThere({ tensor, index }) {
@@ -170,10 +178,14 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
       stage.element.hidden = name !== layer.direction;
     }
     direction.update(layer.direction);
-    stages[layer.direction].update(turned ? "change" : kind);
+    const news = turned ? "change" : kind;
+    const reading = news === "change" || player.reading();
+    stages[layer.direction].update(news, reading);
     player.update();
-    showPicked(turned ? "change" : kind);
-    lookout.refresh();
+    if (reading) {
+      showPicked(news);
+      lookout.refresh();
+    }
   }
 
   function key(event) {

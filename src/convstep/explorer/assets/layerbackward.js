@@ -16,7 +16,7 @@ const DZ_FILLS = ["ones", "one", "zeros", "random", "squares"];
  * Make the stage.
  * @param {{ words: object, isDark: () => boolean, actions: object, tools: object, now: Function, looks: Function, pick: Function,
  *   refuse: Function }} parts as for the way forward
- * @returns {{ element: HTMLElement, entries: object, update: (kind: string) => void, pictures: () => object[] }}
+ * @returns {{ element: HTMLElement, entries: object, update: (kind: string, reading: boolean) => void, pictures: () => object[] }}
  */
 export function makeLayerBackward({ words, isDark, actions, tools, now, looks, pick, refuse }) {
   const gridOf = (name, kind, size, hooks = {}) =>
@@ -114,7 +114,7 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     paintThumb(canvas, { rows: shape[0], columns: shape[1], fill });
   }
 
-  function update(kind) {
+  function update(kind, reading) {
     const { layer, scene } = now();
     const dark = isDark();
     const landed = layer.sums === "final" ? scene.back : scene.running(layer.at);
@@ -122,7 +122,9 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     showGradient(layer, scene, landed, dark);
     showImage(layer, scene, dark, entries.backImage.grid, words);
     showPieces(layer, scene, landed, dark);
-    sayStep(layer, scene, landed);
+    if (reading) {
+      sayStep(layer, scene, landed);
+    }
     sums.update(layer.sums);
     figures.dz.thumbs.update(layer.filters.count, layer.at[2], kind === "change");
     figures.gradient.thumbs.update(layer.image.channels, layer.channel, kind === "change");

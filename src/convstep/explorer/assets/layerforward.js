@@ -15,7 +15,7 @@ const WRITTEN = 5; // the largest window whose terms are written out
  * Make the stage.
  * @param {{ words: object, isDark: () => boolean, actions: object, tools: object, now: Function, looks: (name: string) => object,
  *   pick: Function, refuse: Function }} parts looks: the hooks of a grid that tell the lookout
- * @returns {{ element: HTMLElement, entries: object, update: (kind: string) => void, pictures: () => object[] }}
+ * @returns {{ element: HTMLElement, entries: object, update: (kind: string, reading: boolean) => void, pictures: () => object[] }}
  */
 export function makeLayerForward({ words, isDark, actions, tools, now, looks, pick, refuse }) {
   const gridOf = (kind, size, hooks = {}) => makeLayerGrid(kind, { words, size, now, hooks: { ...looks(kind), pick: (r, c) => pick(kind, r, c), refuse, ...hooks } });
@@ -87,12 +87,12 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
     paintThumb(canvas, { rows: rows.out, columns: columns.out, fill: (r, c) => cellColour(z.data[(r * columns.out + c) * z.shape[2] + i], colour).fill });
   }
 
-  function update(kind) {
+  function update(kind, reading) {
     const { layer, scene } = now();
     const dark = isDark();
     showImage(layer, scene, dark, entries.image.grid, words);
     showOutput(layer, scene, dark);
-    showStep(layer, scene, dark);
+    showStep(layer, scene, dark, reading);
     if (kind === "change") {
       figures.image.shape(shapeText(scene.x.shape));
       figures.output.shape(shapeText(scene.z.shape));
@@ -119,7 +119,7 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
     entries.output.grid.focus(h0, v0);
   }
 
-  function showStep(layer, scene, dark) {
+  function showStep(layer, scene, dark, reading) {
     const { at, channel } = layer;
     const step = convStep(scene.x, scene.w, scene.b, scene.options, at);
     const [size, depth, count] = [layer.filters.size, layer.image.channels, layer.filters.count];
@@ -131,6 +131,13 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
     entries.filter.grid.show({ ...square, value: weight, colour: signed(scene.limits.w) });
     entries.products.grid.show({ ...square, value: (r, c) => step.products.data[inWindow(r, c)], colour: signed(scene.limits.w * scene.limits.x) });
     entries.bias.grid.show({ rows: 1, columns: 1, value: () => step.bias, colour: signed(Math.max(scene.limits.b, scene.limits.z)) });
+    if (reading) {
+      sayStep({ step, at, channel, size, depth, weight });
+    }
+  }
+
+  function sayStep({ step, at, channel, size, depth, weight }) {
+    const inWindow = (r, c) => (r * size + c) * depth + channel;
     write(title, words.t("layer.step.title", { entry: entryName("Z", at), value: plainNumber(step.value) }));
     write(story, words.t("layer.step.story", { cells: size * size * depth, entry: entryName("Z", at) }));
     writeTerms(size, (r, c) => [step.window.data[inWindow(r, c)], weight(r, c)]);

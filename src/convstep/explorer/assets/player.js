@@ -5,18 +5,21 @@ import { makeMenu } from "./controls.js";
 import { h, setAttribute, write } from "./dom.js";
 
 const SPEEDS = [1, 3, 8, 20, 60];
+const READING = 8; // steps a second that can be read; and how often sentences are written when it goes faster
 
 /**
  * Make the bar.
  * @param {{ words: object, announce: (text: string) => void, where: () => { step: number, steps: number, name: string },
  *   go: (step: number) => void, stride: () => number, row: () => number }} parts where: at which step of how many, and how it is called; go
  *   there; stride: how many steps one step forward is; row: how many one row down is
- * @returns {{ element: HTMLElement, update: () => void, toggle: () => void, step: (by: number) => void, playing: boolean, destroy: () => void }}
+ * @returns {{ element: HTMLElement, update: () => void, toggle: () => void, step: (by: number) => void, playing: boolean, reading: () => boolean, destroy: () => void }} reading: whether sentences are worth writing now;
+ *   while it plays faster than anybody reads, they are written a few times a second
  */
 export function makePlayer({ words, announce, where, go, stride, row }) {
   let frame = null;
   let [due, speed] = [0, 3];
   let saying = null;
+  let read = 0; // when sentences were written last
 
   const back = h("button", { type: "button", class: "cs-button cs-sign", "data-role": "back", "aria-label": words.t("play.back"), title: words.t("play.back"), on: { click: () => step(-1) } }, "◀");
   const play = h("button", { type: "button", class: "cs-button cs-main-button cs-play", "data-role": "play", on: { click: () => toggle() } });
@@ -121,6 +124,13 @@ export function makePlayer({ words, announce, where, go, stride, row }) {
     step,
     get playing() {
       return frame !== null;
+    },
+    reading: () => {
+      if (frame === null || speed <= READING || performance.now() - read >= 1000 / READING) {
+        read = performance.now();
+        return true;
+      }
+      return false;
     },
     update: () => {
       const { step: at, steps, name } = where();

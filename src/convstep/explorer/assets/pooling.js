@@ -31,7 +31,7 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
   const actions = makePoolActions({ store, scene, tools });
   const whisper = makeWhisper({ words });
   const card = makeEntryCard({ words });
-  let [picked, shownKey, shownSum, lookout] = [null, "", null, null];
+  let [picked, following, shownKey, shownFound, shownSum, lookout] = [null, null, "", null, null, null];
 
   const looks = (name) => ({ enter: (r, c) => lookout.look(name, r, c), leave: () => lookout.leave() });
   const refuse = (text) => complain(words.t("cell.refused", { text }));
@@ -58,7 +58,7 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
       const [, across, channels] = scene().a.shape;
       actions.goTo(Math.floor(step / (across * channels)), Math.floor(step / channels) % across, step % channels);
     },
-    stride: () => 1,
+    stride: () => scene().a.shape[2], // one channel after another would only flicker
     row: () => scene().a.shape[1] * scene().a.shape[2],
   });
   const sizes = makeSizeFormula({ words });
@@ -69,7 +69,12 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
     h("div", { class: "cs-columns" }, settings.element, h("div", { class: "cs-content" }, stages.forward.element, stages.backward.element, card.element, sizes.element)),
     whisper.element,
   );
-  element.addEventListener("cs-playing", ({ detail }) => element.classList.toggle("cs-gliding", !detail));
+  element.addEventListener("cs-playing", ({ detail }) => {
+    element.classList.toggle("cs-gliding", !detail);
+    if (!detail) {
+      update(store.state, "move"); // sentences that were left out while it played
+    }
+  });
 
   function nameOfStep() {
     const { at } = store.state.pooling;
@@ -96,7 +101,7 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
 
   function showPicked(kind) {
     const { pooling } = store.state;
-    const chosen = picked !== null && stillThere(picked) ? picked : pooling.direction === "backward" ? cornerOfWindow() : null;
+    const chosen = picked !== null && stillThere(picked) ? picked : pooling.direction === "backward" ? followed() : null;
     card.element.hidden = chosen === null;
     if (chosen === null) {
       return;
@@ -104,7 +109,8 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
     const key = JSON.stringify([chosen, pooling.direction]);
     if (kind === "change" || key !== shownKey) {
       shownKey = key;
-      shownSum = poolSum(words, scene(), { ...chosen, found: followPool(scene(), chosen.tensor, chosen.index), landed: landedAt(chosen.tensor, chosen.index) });
+      shownFound = followPool(scene(), chosen.tensor, chosen.index);
+      shownSum = poolSum(words, scene(), { ...chosen, found: shownFound, landed: landedAt(chosen.tensor, chosen.index) });
       card.show(shownSum);
       for (const { grid, tensor, cell } of Object.values(entries)) {
         const place = tensor === chosen.tensor ? cell(chosen.index) : null;
@@ -112,20 +118,24 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
       }
     }
     const running = pooling.direction === "backward" && pooling.sums === "running";
-    const found = running ? sayPoolEntry(words, scene(), { ...chosen, found: followPool(scene(), chosen.tensor, chosen.index), landed: landedAt(chosen.tensor, chosen.index) }) : shownSum.text;
-    card.progress((i) => !running || stepOf(shownSum.terms[i].step) <= stepOf(pooling.at), found);
+    const sentence = running ? sayPoolEntry(words, scene(), { ...chosen, found: shownFound, landed: landedAt(chosen.tensor, chosen.index) }) : shownSum.text;
+    card.progress((i) => !running || stepOf(shownSum.terms[i].step) <= stepOf(pooling.at), sentence);
   }
 
-  /** On the way back the card begins with the cell that won, or the first of the window. */
-  function cornerOfWindow() {
+  /** The cell that won, or the first of the window, and while the page plays the one that it was when it began. */
+  function followed() {
     const { at, rule } = store.state.pooling;
+    if (player.playing && following !== null && stillThere(following)) {
+      return following;
+    }
     const { rows, columns, options } = scene();
     let best = [at[0] * rows.stride, at[1] * columns.stride, at[2]];
     for (let i = 0; options.mode === "max" && i < rows.kernel * columns.kernel; i += 1) {
       const cell = [at[0] * rows.stride + Math.floor(i / columns.kernel), at[1] * columns.stride + (i % columns.kernel), at[2]];
       best = poolValue(scene(), "image", cell) > poolValue(scene(), "image", best) ? cell : best;
     }
-    return { tensor: rule === "first" && options.mode === "max" ? "dxFirst" : "dx", index: best };
+    following = { tensor: rule === "first" && options.mode === "max" ? "dxFirst" : "dx", index: best };
+    return following;
   }
 
   function stillThere({ tensor, index }) {
@@ -147,10 +157,14 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
       stage.element.hidden = name !== pooling.direction;
     }
     direction.update(pooling.direction);
-    stages[pooling.direction].update(turned ? "change" : kind);
+    const news = turned ? "change" : kind;
+    const reading = news === "change" || player.reading();
+    stages[pooling.direction].update(news, reading);
     player.update();
-    showPicked(turned ? "change" : kind);
-    lookout.refresh();
+    if (reading) {
+      showPicked(news);
+      lookout.refresh();
+    }
   }
 
   function key(event) {

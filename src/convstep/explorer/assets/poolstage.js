@@ -65,7 +65,7 @@ function makePoolForward({ words, isDark, actions, now, entries, steps }) {
   const intro = h("div", { class: "cs-intro" }, h("p", {}, words.t("pooling.intro")));
   const element = h("div", { class: "cs-forward" }, intro, stage, h("section", { class: "cs-card" }, title, story, equation, ties));
 
-  function update(kind) {
+  function update(kind, reading) {
     const { pooling, scene } = now();
     const { at } = pooling;
     showPooled(now(), { grid: entries.image.grid, dark: isDark(), words });
@@ -79,18 +79,25 @@ function makePoolForward({ words, isDark, actions, now, entries, steps }) {
       showSquare(steps.maskCourse, scene, step.mask.data, colour);
       showSquare(steps.maskFirst, scene, first.mask.data, colour);
     }
-    const entry = entryName("A", at);
-    write(title, words.t("layer.step.title", { entry, value: plainNumber(step.value) }));
-    write(story, words.t(`pooling.story.${pooling.mode}`, { cells: step.window.data.length, entry }));
-    write(total, written(pooling.mode, step));
-    total.title = exactNumber(step.value);
-    const winners = step.mask?.data.reduce((sum, mark) => sum + mark, 0) ?? 0;
-    write(ties, pooling.mode === "max" ? words.t(winners > 1 ? "pooling.tied" : "pooling.untied", { winners }) : words.t("pooling.shared", { cells: step.window.data.length }));
+    if (reading) {
+      sayStep(pooling, step);
+    }
     channels.update(pooling.image.channels, at[2], kind === "change");
     if (kind === "change") {
       figures.image.shape(shapeText(scene.x.shape));
       figures.output.shape(shapeText(scene.a.shape));
     }
+  }
+
+  function sayStep({ at, mode }, step) {
+    const entry = entryName("A", at);
+    const cells = step.window.data.length;
+    write(title, words.t("layer.step.title", { entry, value: plainNumber(step.value) }));
+    write(story, words.t(`pooling.story.${mode}`, { cells, entry }));
+    write(total, written(mode, step));
+    total.title = exactNumber(step.value);
+    const winners = step.mask?.data.reduce((sum, mark) => sum + mark, 0) ?? 0;
+    write(ties, mode === "max" ? words.t(winners > 1 ? "pooling.tied" : "pooling.untied", { winners }) : words.t("pooling.shared", { cells }));
   }
 
   return { element, update, pictures: () => [{ name: "A_prev", grid: entries.image.grid }, { name: "A", grid: entries.output.grid }] };
@@ -140,7 +147,7 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
     ),
   );
 
-  function update(kind) {
+  function update(kind, reading) {
     const { pooling, scene } = now();
     const { at, mode, rule } = pooling;
     const dark = isDark();
@@ -158,22 +165,32 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
     showSquare(steps.backWindow, scene, course.window.data, imageColours({ bare: scene.bare, limits: scene.limits }, { image: pooling.image, channel: at[2] }, dark));
     showSquare(steps.piecesCourse, scene, course.pieces, colour);
     showSquare(steps.piecesFirst, scene, first.pieces, colour);
-    const winners = course.mask?.data.reduce((sum, mark) => sum + mark, 0) ?? 0;
-    const received = poolValue(scene, "da", at);
-    const values = { gradient: entryName("dA", at), value: plainNumber(received), factor: factor(received), cells: scene.options.size ** 2, winners, piece: plainNumber(course.pieces[0]) };
-    write(intro, words.t(`pooling.back.intro.${mode}`));
-    write(code, words.t(`pooling.back.code.${mode}`));
-    write(says, words.t(mode === "average" ? "pooling.back.says.average" : winners > 1 ? "pooling.back.says.tied" : "pooling.back.says.max", values));
-    write(ties, mode === "max" ? words.t("pooling.ties") : "");
+    if (reading) {
+      sayStep(scene, at, course);
+    }
     sums.update(pooling.sums);
     channels.update(pooling.image.channels, at[2], kind === "change");
     if (kind === "change") {
+      sayMode(mode);
       figures.da.shape(shapeText(scene.da.shape));
       figures.dxCourse.shape(shapeText(scene.x.shape));
       figures.dxFirst.shape(shapeText(scene.x.shape));
-      figures.dxCourse.note(mode === "max" ? words.t("pooling.note.course") : "");
-      figures.piecesCourse.note(words.t(mode === "max" ? "pooling.rule.course" : "pooling.share.each"));
     }
+  }
+
+  function sayMode(mode) {
+    write(intro, words.t(`pooling.back.intro.${mode}`));
+    write(code, words.t(`pooling.back.code.${mode}`));
+    write(ties, mode === "max" ? words.t("pooling.ties") : "");
+    figures.dxCourse.note(mode === "max" ? words.t("pooling.note.course") : "");
+    figures.piecesCourse.note(words.t(mode === "max" ? "pooling.note.course" : "pooling.share.each"));
+  }
+
+  function sayStep(scene, at, { mask, pieces }) {
+    const winners = mask?.data.reduce((sum, mark) => sum + mark, 0) ?? 0;
+    const received = poolValue(scene, "da", at);
+    const values = { gradient: entryName("dA", at), value: plainNumber(received), factor: factor(received), cells: pieces.length, winners, piece: plainNumber(pieces[0]) };
+    write(says, words.t(mask === null ? "pooling.back.says.average" : winners > 1 ? "pooling.back.says.tied" : "pooling.back.says.max", values));
   }
 
   return {

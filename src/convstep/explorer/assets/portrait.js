@@ -9,17 +9,17 @@ const HEAD = 56;
 
 /**
  * Draw grids side by side.
- * @param {{ name: string, title?: string, grid: { svg: SVGElement } }[]} parts
+ * @param {{ name: string, title?: string, grid: object }[]} parts
  * @param {{ title: string }} words
  * @returns {SVGElement}
  */
 export function portrait(parts, { title }) {
-  const look = getComputedStyle(parts[0].grid.svg.closest(".cs-root"));
-  const boxes = parts.map(({ grid }) => grid.svg.viewBox.baseVal);
+  const look = getComputedStyle(parts[0].grid.element.closest(".cs-root"));
+  const boxes = parts.map(({ grid }) => grid.drawings[0].viewBox.baseVal);
   const height = Math.max(...boxes.map((box) => box.height)) + HEAD + GAP;
   let x = GAP;
   const groups = parts.map(({ name, title: own, grid }, i) => {
-    const group = svg("g", { transform: `translate(${x - boxes[i].x} ${HEAD + 24 - boxes[i].y})` }, ...[...grid.svg.children].map(standing));
+    const group = svg("g", { transform: `translate(${x - boxes[i].x} ${HEAD + 24 - boxes[i].y})` }, ...grid.drawings.flatMap((drawing) => [...drawing.children]).map(standing));
     const label = svg("text", { x, y: HEAD + 12, "font-size": 18, "font-weight": 600, fill: look.color }, own ?? name);
     x += boxes[i].width + GAP;
     return [label, group];
