@@ -87,9 +87,14 @@ function makeScreen({ store, words, data, model, place, root }) {
   let shown = null; // the view that saw the last change
   const help = makeHelp({ words });
   const toolbar = makeToolbar({ store, words, model, root, openHelp: help.open });
-  const panels = new Map(VIEWS.map((view) => [view, h("section", { class: "cs-panel", role: "tabpanel", id: newId("panel"), tabindex: -1 })]));
+  const panels = new Map(
+    VIEWS.map((view) => [view, h("section", { class: "cs-panel", role: "tabpanel", id: newId("panel"), tabindex: -1 })]),
+  );
   const tabs = makeTabs({ store, words, panels });
-  const share = guarded(() => makeSharePanel({ store, words, data, announce, place, picture: () => views.get(store.state.view)?.picture() }), words);
+  const share = guarded(
+    () => makeSharePanel({ store, words, data, announce, place, picture: () => views.get(store.state.view)?.picture() }),
+    words,
+  );
   const header = h("header", { class: "cs-header" }, h("h1", { class: "cs-title" }, words.t("heading")), tabs.element, toolbar.element);
   const main = h("main", { class: "cs-main" }, alert, [...panels.values()], share.element);
   const element = h("div", { class: "cs-page" }, header, main, live, help.element);
@@ -122,7 +127,13 @@ function makeScreen({ store, words, data, model, place, root }) {
     } else if (event.key === "?") {
       event.preventDefault();
       help.open();
-    } else if (!event.ctrlKey && !event.metaKey && !event.altKey && "1234".includes(event.key) && !event.target.closest("[role=gridcell]")) {
+    } else if (
+      !event.ctrlKey &&
+      !event.metaKey &&
+      !event.altKey &&
+      "1234".includes(event.key) &&
+      !event.target.closest("[role=gridcell]")
+    ) {
       tabs.choose(VIEWS[Number(event.key) - 1]);
     } else if (current().key?.(event)) {
       event.preventDefault();
@@ -160,13 +171,19 @@ function makeTabs({ store, words, panels }) {
   const tabs = new Map(
     VIEWS.map((view) => {
       const panel = panels.get(view);
-      const tab = h("button", { role: "tab", type: "button", id: newId("tab"), "aria-controls": panel.id, class: "cs-tab" }, words.t(`tab.${view}`));
+      const tab = h(
+        "button",
+        { role: "tab", type: "button", id: newId("tab"), "aria-controls": panel.id, class: "cs-tab" },
+        words.t(`tab.${view}`),
+      );
       tab.addEventListener("click", () => choose(view));
       setAttribute(panel, "aria-labelledby", tab.id);
       return [view, tab];
     }),
   );
-  const element = h("div", { role: "tablist", class: "cs-tabs", "aria-label": words.t("tabs"), on: { keydown: onKey } }, [...tabs.values()]);
+  const element = h("div", { role: "tablist", class: "cs-tabs", "aria-label": words.t("tabs"), on: { keydown: onKey } }, [
+    ...tabs.values(),
+  ]);
 
   function choose(view) {
     if (view !== store.state.view) {

@@ -1,5 +1,6 @@
 // The colour of a number.
-// One rule: zero is the colour of the page, and the two signs differ in lightness as well as in hue, so that no eye and no printer loses them.
+// One rule: zero is the colour of the page, and the two signs differ in lightness as well as in hue, so that no eye and no printer loses
+// them.
 
 const SCALES = {
   light: {
@@ -48,7 +49,10 @@ function coloursOf(kind, dark, tint) {
   const name = tint === undefined ? `${kind} ${theme}` : `tint ${tint}`;
   if (!scales.has(name)) {
     const stops = (tint === undefined ? SCALES[theme][kind] : ["#101418", TINTS[tint % TINTS.length]]).map(rgbOf);
-    scales.set(name, Array.from({ length: STEPS + 1 }, (_, i) => between(stops, (i / STEPS) * (stops.length - 1))));
+    scales.set(
+      name,
+      Array.from({ length: STEPS + 1 }, (_, i) => between(stops, (i / STEPS) * (stops.length - 1))),
+    );
   }
   return scales.get(name);
 }

@@ -10,9 +10,17 @@ import { h, newId, setAttribute, write } from "./dom.js";
  */
 export function makeChoice({ label, options, choose, role }) {
   const buttons = options.map((option) =>
-    h("button", { type: "button", role: "radio", "data-value": String(option.value), on: { click: () => choose(option.value) } }, option.label),
+    h(
+      "button",
+      { type: "button", role: "radio", "data-value": String(option.value), on: { click: () => choose(option.value) } },
+      option.label,
+    ),
   );
-  const element = h("div", { class: "cs-choice", role: "radiogroup", "aria-label": label, "data-role": role, on: { keydown: onKey } }, buttons);
+  const element = h(
+    "div",
+    { class: "cs-choice", role: "radiogroup", "aria-label": label, "data-role": role, on: { keydown: onKey } },
+    buttons,
+  );
 
   function onKey(event) {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -28,7 +36,10 @@ export function makeChoice({ label, options, choose, role }) {
   return {
     element,
     update: (value) => {
-      const chosen = Math.max(options.findIndex((option) => option.value === value), 0);
+      const chosen = Math.max(
+        options.findIndex((option) => option.value === value),
+        0,
+      );
       buttons.forEach((button, i) => {
         setAttribute(button, "aria-checked", String(options[i].value === value));
         setAttribute(button, "tabindex", i === chosen ? 0 : -1);
@@ -39,7 +50,8 @@ export function makeChoice({ label, options, choose, role }) {
 
 /**
  * A whole number between two bounds.
- * @param {{ label: string, less: string, more: string, least: number, most: number, change: (value: number) => boolean, role?: string }} parts
+ * @param {{ label: string, less: string, more: string, least: number, most: number, change: (value: number) => boolean, role?: string }}
+ *   parts
  *   less and more: what its two buttons are called; change returns whether it was done
  * @returns {{ element: HTMLElement, update: (value: number) => void }}
  */
@@ -108,7 +120,8 @@ export function makeMenu({ label, options, choose, prompt, role, bare = false })
 
 /**
  * A choice with pictures: the channels of a tensor, each as a small canvas.
- * @param {{ label: (i: number) => string, group: string, choose: (i: number) => void, draw: (canvas: HTMLCanvasElement, i: number) => void }} parts
+ * @param {{ label: (i: number) => string, group: string, choose: (i: number) => void, draw: (canvas: HTMLCanvasElement, i: number) => void
+ *   }} parts
  * @returns {{ element: HTMLElement, update: (count: number, chosen: number, redraw: boolean) => void }} with one channel there is no choice
  */
 export function makeThumbs({ label, group, choose, draw }) {
@@ -178,7 +191,8 @@ export function paintThumb(canvas, { rows, columns, fill }) {
 
 /**
  * A number that is typed: the brush, for one.
- * @param {{ label: string, read: (text: string) => number|null, show: (value: number) => string, change: (value: number) => void, role?: string }} parts
+ * @param {{ label: string, read: (text: string) => number|null, show: (value: number) => string, change: (value: number) => void, role?:
+ *   string }} parts
  * @returns {{ element: HTMLElement, update: (value: number) => void }}
  */
 export function makeNumber({ label, read, show, change, role }) {

@@ -10,7 +10,8 @@ const COLUMNS = 5;
 /**
  * Make the card.
  * @param {{ words: object }} parts
- * @returns {{ element: HTMLElement, show: (entry: object) => void, progress: (landed: (i: number) => boolean, sentence: string) => void }} an entry has title,
+ * @returns {{ element: HTMLElement, show: (entry: object) => void, progress: (landed: (i: number) => boolean, sentence: string) => void }}
+ *   an entry has title,
  *   text, columns (headings) and terms: { factors: string[], product: number }[]; `progress` greys what has not been added yet
  */
 export function makeEntryCard({ words }) {
@@ -20,7 +21,11 @@ export function makeEntryCard({ words }) {
   const head = h("thead");
   const body = h("tbody");
   const more = h("p", { class: "cs-note" });
-  const region = h("div", { class: "cs-terms", role: "region", tabindex: 0, "aria-label": words.t("entry.terms") }, h("table", {}, head, body));
+  const region = h(
+    "div",
+    { class: "cs-terms", role: "region", tabindex: 0, "aria-label": words.t("entry.terms") },
+    h("table", {}, head, body),
+  );
   const element = h("section", { class: "cs-card cs-summed", "aria-labelledby": id }, title, text, region, more);
   const headings = Array.from({ length: COLUMNS }, () => h("th", { scope: "col" }));
   head.append(h("tr", {}, headings));
@@ -33,7 +38,11 @@ export function makeEntryCard({ words }) {
     [...columns, words.t("entry.product"), words.t("entry.sum")].forEach((column, i) => write(headings[i], column));
     count = Math.min(terms.length, SHOWN);
     while (rows.length < count) {
-      const row = h("tr", {}, Array.from({ length: COLUMNS }, () => h("td", {})));
+      const row = h(
+        "tr",
+        {},
+        Array.from({ length: COLUMNS }, () => h("td", {})),
+      );
       rows.push(row);
       body.append(row);
     }

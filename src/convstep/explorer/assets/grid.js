@@ -19,7 +19,8 @@ const MARKS = ["chosen", "feeds", "depends", "mark", "differs", "reach", "window
  * @param {string} options.label what a screen reader calls the grid
  * @param {string} [options.size] "large", "medium" or "small": how large a cell may become
  * @param {object} [options.hooks] what happens: see `listenToGrid`
- * @returns {{ element: HTMLElement, drawings: SVGElement[], show: Function, mark: Function, veil: Function, focus: Function, relabel: Function,
+ * @returns {{ element: HTMLElement, drawings: SVGElement[], show: Function, mark: Function, veil: Function, focus: Function, relabel:
+ *   Function,
  *   destroy: Function }}
  */
 export function makeGrid({ words, label, size = "large", hooks = {} }) {
@@ -117,7 +118,11 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
       return;
     }
     if (cell.text === null) {
-      cell.text = svg("text", { x: (cell.c + view.frame.left + 0.5) * CELL, y: (cell.r + view.frame.top + 0.5) * CELL, "aria-hidden": "true" });
+      cell.text = svg("text", {
+        x: (cell.c + view.frame.left + 0.5) * CELL,
+        y: (cell.r + view.frame.top + 0.5) * CELL,
+        "aria-hidden": "true",
+      });
       cell.node.append(cell.text);
     }
     const text = shortNumber(cell.value);
@@ -231,7 +236,15 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
     }
   }
 
-  const grid = { element, drawings: [picture, overlay], show, mark, veil, focus, relabel: (text) => setAttribute(table, "aria-label", text) };
+  const grid = {
+    element,
+    drawings: [picture, overlay],
+    show,
+    mark,
+    veil,
+    focus,
+    relabel: (text) => setAttribute(table, "aria-label", text),
+  };
   const input = listenToGrid({
     element,
     picture,

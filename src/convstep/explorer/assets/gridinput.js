@@ -111,7 +111,7 @@ export function listenToGrid({ element, picture, words, hooks, focus, showCursor
 
   function onKeyDown(event) {
     const cell = cellOf(event.target);
-    if (cell === undefined || event.ctrlKey && event.key.length === 1 || event.metaKey) {
+    if (cell === undefined || (event.ctrlKey && event.key.length === 1) || event.metaKey) {
       return;
     }
     if (event.altKey) {

@@ -23,13 +23,20 @@ export function makeImageSettings({ words, data, announce, change }) {
     size: () => LARGEST_SIDE,
     onImage: (image) => change("did.picture", (part) => ({ ...part, image })),
   });
-  const setting = (key, most, next) => makeSetting({ key, most, words, change, next: (part, value) => ({ ...part, image: next(part.image, value) }) });
+  const setting = (key, most, next) =>
+    makeSetting({ key, most, words, change, next: (part, value) => ({ ...part, image: next(part.image, value) }) });
   const settings = {
     height: setting("height", LARGEST_SIDE, (image, height) => resizedImage(image, { height })),
     width: setting("width", LARGEST_SIDE, (image, width) => resizedImage(image, { width })),
     channels: setting("channels", LIMITS.channels, withChannels),
   };
-  const element = h("fieldset", {}, h("legend", {}, words.t("layer.image")), picker.element, Object.values(settings).map((one) => one.element));
+  const element = h(
+    "fieldset",
+    {},
+    h("legend", {}, words.t("layer.image")),
+    picker.element,
+    Object.values(settings).map((one) => one.element),
+  );
 
   return {
     element,
@@ -43,7 +50,8 @@ export function makeImageSettings({ words, data, announce, change }) {
 
 /**
  * Make one whole number of a layer.
- * @param {{ key: string, most: number, least?: number, next: (part: object, value: number) => object, words: object, change: Function }} parts
+ * @param {{ key: string, most: number, least?: number, next: (part: object, value: number) => object, words: object, change: Function }}
+ *   parts
  * @returns {{ element: HTMLElement, update: (value: number) => void }}
  */
 export function makeSetting({ key, most, least = 1, next, words, change }) {

@@ -10,7 +10,7 @@ import { makeLayerBackward } from "./layerbackward.js";
 import { makeLayerForward } from "./layerforward.js";
 import { makeLayerScenes } from "./layerscene.js";
 import { makeLayerSettings } from "./layersettings.js";
-import { followLayer, layerSum, sayLayerEntry } from "./layersays.js";
+import { followLayer, layerSum, sayLayerEntry, valueOf } from "./layersays.js";
 import { makeLookout } from "./lookout.js";
 import { plainNumber } from "./numbers.js";
 import { makePlayer, playerKey } from "./player.js";
@@ -44,7 +44,7 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
   lookout = makeLookout({
     entries,
     follow: (tensor, index) => followLayer(scene(), store.state.layer, tensor, index),
-    say: (tensor, index, found) => whisper.say(sayEntry({ tensor, index }, found)),
+    say: (tensor, index, found) => whisper.say(sayEntry({ tensor, index }, found), numberOf(tensor, index, found)),
     hush: () => whisper.hush(),
   });
   const settings = makeLayerSettings({ words, data, announce, change: actions.change });
@@ -75,7 +75,12 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     "div",
     { class: "cs-view cs-gliding" },
     h("div", { class: "cs-bar" }, direction.element, tools.element, onlyLabel, player.element),
-    h("div", { class: "cs-columns" }, settings.element, h("div", { class: "cs-content" }, stages.forward.element, stages.backward.element, card.element, sizes.element)),
+    h(
+      "div",
+      { class: "cs-columns" },
+      settings.element,
+      h("div", { class: "cs-content" }, stages.forward.element, stages.backward.element, card.element, sizes.element),
+    ),
     whisper.element,
   );
   element.addEventListener("cs-playing", ({ detail }) => {
@@ -95,6 +100,11 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     return `${entryName("Z", at)} = ${plainNumber(scene().z.data[stepOf(at)])}`;
   }
 
+  function nameOfReturn() {
+    const { at } = store.state.layer;
+    return `${entryName("dZ", at)} = ${plainNumber(scene().dz.data[stepOf(at)])}`;
+  }
+
   function pick(name, r, c) {
     const { tensor, index } = entries[name];
     const at = index(r, c);
@@ -108,6 +118,13 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
   function sayEntry({ tensor, index }, found = followLayer(scene(), store.state.layer, tensor, index)) {
     const { direction: way } = store.state.layer;
     return sayLayerEntry(words, scene(), { tensor, index, found, direction: way, landed: landedAt(tensor, index, found) });
+  }
+
+  /** The number of an entry as it is shown; products have their numbers in their cells alone. */
+  function numberOf(tensor, index, found) {
+    return ["products", "pieces", "shares"].includes(tensor)
+      ? undefined
+      : (landedAt(tensor, index, found)?.value ?? valueOf(scene(), tensor, index));
   }
 
   /** What an entry of a gradient is so far, while it grows. */
@@ -143,7 +160,10 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
       }
     }
     const running = layer.direction === "backward" && layer.sums === "running";
-    card.progress((i) => !running || shownSum.terms[i].step === null || stepOf(shownSum.terms[i].step) <= stepOf(layer.at), running ? sayEntry(chosen, shownFound) : shownSum.text);
+    card.progress(
+      (i) => !running || shownSum.terms[i].step === null || stepOf(shownSum.terms[i].step) <= stepOf(layer.at),
+      running ? sayEntry(chosen, shownFound) : shownSum.text,
+    );
   }
 
   /** The cell in the middle of the window, and while the page plays the one that was there when it began: its sum is seen to grow. */
@@ -154,14 +174,18 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     }
     const { rows, columns } = scene();
     const tap = Math.floor(rows.kernel / 2);
-    following = { tensor: "dxPadded", index: [layer.at[0] * rows.stride + tap * rows.dilation, layer.at[1] * columns.stride + tap * columns.dilation, layer.channel] };
+    following = {
+      tensor: "dxPadded",
+      index: [layer.at[0] * rows.stride + tap * rows.dilation, layer.at[1] * columns.stride + tap * columns.dilation, layer.channel],
+    };
     return following;
   }
 
   function stillThere({ tensor, index }) {
     const { padded, w, b, z } = scene();
     const { shape } = { padded, dxPadded: padded, filters: w, dw: w, bias: b, db: b, z, dz: z }[tensor];
-    const home = store.state.layer.direction === "forward" ? ["padded", "filters", "bias", "z"] : ["padded", "filters", "dz", "dxPadded", "dw", "db"];
+    const home =
+      store.state.layer.direction === "forward" ? ["padded", "filters", "bias", "z"] : ["padded", "filters", "dz", "dxPadded", "dw", "db"];
     return home.includes(tensor) && index.every((place, axis) => place < shape[axis]);
   }
 
@@ -204,7 +228,10 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     element,
     update,
     key,
-    picture: () => portrait(stages[store.state.layer.direction].pictures(), { title: nameOfStep() }),
+    picture: () =>
+      portrait(stages[store.state.layer.direction].pictures(), {
+        title: store.state.layer.direction === "forward" ? nameOfStep() : nameOfReturn(),
+      }),
     destroy: () => {
       player.destroy();
       settings.destroy();

@@ -5,7 +5,7 @@ import { makeChoice, makeMenu, makeThumbs, paintThumb } from "./controls.js";
 import { cellColour } from "./colours.js";
 import { h, write } from "./dom.js";
 import { entryName, makeFigure, shapeText } from "./figure.js";
-import { markWindow, showImage, sign, windowTester } from "./layerforward.js";
+import { markWindow, picturesOf, showImage, sign, windowTester } from "./layerforward.js";
 import { frameOf, imageColours, makeLayerGrid, windowCorner } from "./layergrids.js";
 import { layerEntry, valueOf } from "./layersays.js";
 import { added, exactNumber, factor, plainNumber } from "./numbers.js";
@@ -22,11 +22,22 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
   const gridOf = (name, kind, size, hooks = {}) =>
     makeLayerGrid(kind, { words, size, now, hooks: { ...looks(name), pick: (r, c) => pick(name, r, c), refuse, ...hooks } });
   const entries = {
-    dz: gridOf("dz", "dz", "large", { tool: tools.tool, edit: actions.setDz, paint: actions.paintDz, move: actions.goTo, walk: actions.goTo }),
+    dz: gridOf("dz", "dz", "large", {
+      tool: tools.tool,
+      edit: actions.setDz,
+      paint: actions.paintDz,
+      move: actions.goTo,
+      walk: actions.goTo,
+    }),
     gradient: gridOf("gradient", "gradient", "large"),
     backFilter: gridOf("backFilter", "filter", "small", { edit: actions.setFilter }),
     pieces: gridOf("pieces", "pieces", "small"),
-    backImage: gridOf("backImage", "image", "medium", { tool: () => (tools.tool() === "move" ? "move" : tools.tool()), edit: actions.setImage, paint: actions.paintImage, move: actions.goUnder }),
+    backImage: gridOf("backImage", "image", "medium", {
+      tool: () => (tools.tool() === "move" ? "move" : tools.tool()),
+      edit: actions.setImage,
+      paint: actions.paintImage,
+      move: actions.goUnder,
+    }),
     backWindow: gridOf("backWindow", "window", "small"),
     shares: gridOf("shares", "shares", "small"),
     dw: gridOf("dw", "dw", "small"),
@@ -41,7 +52,14 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     choose: actions.fillDz,
   });
   const figures = {
-    dz: makeFigure({ name: "dZ", grid: entries.dz.grid, thumbs: outputThumbs(), look: "cs-figure-large", extra: fills.element, text: words.t("layer.dz.note") }),
+    dz: makeFigure({
+      name: "dZ",
+      grid: entries.dz.grid,
+      thumbs: outputThumbs(),
+      look: "cs-figure-large",
+      extra: fills.element,
+      text: words.t("layer.dz.note"),
+    }),
     gradient: makeFigure({ name: "dA_prev", grid: entries.gradient.grid, thumbs: channelThumbs(), look: "cs-figure-large" }),
     backFilter: makeFigure({ name: "W", grid: entries.backFilter.grid }),
     pieces: makeFigure({ name: "W · dZ", grid: entries.pieces.grid }),
@@ -74,7 +92,11 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
       "div",
       { class: "cs-cards" },
       card("image", [says.dz, says.image], []),
-      card("filter", [says.filter], [[figures.backImage.element], [figures.backWindow.element, received[1]], [figures.shares.element], [sign("→"), figures.dw.element]]),
+      card(
+        "filter",
+        [says.filter],
+        [[figures.backImage.element], [figures.backWindow.element, received[1]], [figures.shares.element], [sign("→"), figures.dw.element]],
+      ),
       card("bias", [says.bias], [[figures.db.element, says.sum]]),
     ),
   );
@@ -86,7 +108,11 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
       h("h2", {}, words.t(`layer.back.${name}`)),
       h("p", { class: "cs-code" }, h("code", {}, words.t(`layer.back.${name}.code`))),
       sentences,
-      h("div", { class: "cs-equation" }, groups.map((group) => h("div", { class: "cs-group" }, group))),
+      h(
+        "div",
+        { class: "cs-equation" },
+        groups.map((group) => h("div", { class: "cs-group" }, group)),
+      ),
     );
   }
 
@@ -238,7 +264,12 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     return `${text} = ${plainNumber(sum)}`;
   }
 
-  return { element, entries, update, pictures: () => ["dz", "gradient", "dw"].map((name) => ({ name, grid: entries[name].grid })) };
+  return {
+    element,
+    entries,
+    update,
+    pictures: () => picturesOf({ dZ: entries.dz, W: entries.backFilter, dA_prev: entries.gradient, dW: entries.dw }),
+  };
 }
 
 /** A cell of the window that makes a good example: inside the image, with a weight and a number that are not 0. */
@@ -251,7 +282,8 @@ function exampleTap(scene, at, channel) {
     for (let j = 0; j < columns.kernel; j += 1) {
       const [r, c] = [top + i * rows.dilation, left + j * columns.dilation];
       const inside = r >= rows.before && r < rows.before + rows.size && c >= columns.before && c < columns.before + columns.size;
-      const worth = inside * 4 + (valueOf(scene, "filters", [i, j, channel, at[2]]) !== 0) * 2 + (valueOf(scene, "padded", [r, c, channel]) !== 0);
+      const worth =
+        inside * 4 + (valueOf(scene, "filters", [i, j, channel, at[2]]) !== 0) * 2 + (valueOf(scene, "padded", [r, c, channel]) !== 0);
       if (worth > most) {
         most = worth;
         best = [i, j];

@@ -18,7 +18,8 @@ const WRITTEN = 5; // the largest window whose terms are written out
  * @returns {{ element: HTMLElement, entries: object, update: (kind: string, reading: boolean) => void, pictures: () => object[] }}
  */
 export function makeLayerForward({ words, isDark, actions, tools, now, looks, pick, refuse }) {
-  const gridOf = (kind, size, hooks = {}) => makeLayerGrid(kind, { words, size, now, hooks: { ...looks(kind), pick: (r, c) => pick(kind, r, c), refuse, ...hooks } });
+  const gridOf = (kind, size, hooks = {}) =>
+    makeLayerGrid(kind, { words, size, now, hooks: { ...looks(kind), pick: (r, c) => pick(kind, r, c), refuse, ...hooks } });
   const entries = {
     image: gridOf("image", "large", { tool: tools.tool, edit: actions.setImage, paint: actions.paintImage, move: actions.goUnder }),
     output: gridOf("output", "large", { tool: () => "move", move: actions.goTo, walk: actions.goTo }),
@@ -84,7 +85,11 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
   function drawOutput(canvas, i) {
     const { z, limits, rows, columns } = now().scene;
     const colour = { kind: "signed", limit: limits.z, dark: isDark() };
-    paintThumb(canvas, { rows: rows.out, columns: columns.out, fill: (r, c) => cellColour(z.data[(r * columns.out + c) * z.shape[2] + i], colour).fill });
+    paintThumb(canvas, {
+      rows: rows.out,
+      columns: columns.out,
+      fill: (r, c) => cellColour(z.data[(r * columns.out + c) * z.shape[2] + i], colour).fill,
+    });
   }
 
   function update(kind, reading) {
@@ -129,7 +134,11 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
     const signed = (limit) => ({ kind: "signed", limit, dark });
     entries.window.grid.show({ ...square, value: (r, c) => step.window.data[inWindow(r, c)], colour: imageColours(scene, layer, dark) });
     entries.filter.grid.show({ ...square, value: weight, colour: signed(scene.limits.w) });
-    entries.products.grid.show({ ...square, value: (r, c) => step.products.data[inWindow(r, c)], colour: signed(scene.limits.w * scene.limits.x) });
+    entries.products.grid.show({
+      ...square,
+      value: (r, c) => step.products.data[inWindow(r, c)],
+      colour: signed(scene.limits.w * scene.limits.x),
+    });
     entries.bias.grid.show({ rows: 1, columns: 1, value: () => step.bias, colour: signed(Math.max(scene.limits.b, scene.limits.z)) });
     if (reading) {
       sayStep({ step, at, channel, size, depth, weight });
@@ -141,9 +150,22 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
     write(title, words.t("layer.step.title", { entry: entryName("Z", at), value: plainNumber(step.value) }));
     write(story, words.t("layer.step.story", { cells: size * size * depth, entry: entryName("Z", at) }));
     writeTerms(size, (r, c) => [step.window.data[inWindow(r, c)], weight(r, c)]);
-    const sums = Array.from({ length: depth }, (_, c) => step.products.data.reduce((sum, product, i) => (i % depth === c ? sum + product : sum), 0));
-    write(perChannel, depth > 1 ? words.t("layer.step.channels", { sums: sums.map((sum, c) => `[${c}] ${plainNumber(sum)}`).join(",  ") }) : "");
-    write(total, words.t("layer.step.total", { sum: plainNumber(step.sum), bias: added(step.bias), value: plainNumber(step.value), entry: entryName("Z", at) }));
+    const sums = Array.from({ length: depth }, (_, c) =>
+      step.products.data.reduce((sum, product, i) => (i % depth === c ? sum + product : sum), 0),
+    );
+    write(
+      perChannel,
+      depth > 1 ? words.t("layer.step.channels", { sums: sums.map((sum, c) => `[${c}] ${plainNumber(sum)}`).join(",  ") }) : "",
+    );
+    write(
+      total,
+      words.t("layer.step.total", {
+        sum: plainNumber(step.sum),
+        bias: added(step.bias),
+        value: plainNumber(step.value),
+        entry: entryName("Z", at),
+      }),
+    );
     total.title = exactNumber(step.value);
   }
 
@@ -164,7 +186,7 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
     });
   }
 
-  return { element, entries, update, pictures: () => ["image", "output"].map((name) => ({ name, grid: entries[name].grid })) };
+  return { element, entries, update, pictures: () => picturesOf({ A_prev: entries.image, W: entries.filter, Z: entries.output }) };
 }
 
 /**
@@ -185,7 +207,8 @@ export function showImage(layer, scene, dark, grid, words) {
     rows: image.height,
     columns: image.width,
     frame,
-    value: (r, c) => (r >= 0 && r < image.height && c >= 0 && c < image.width ? image.values[(r * image.width + c) * image.channels + channel] : 0),
+    value: (r, c) =>
+      r >= 0 && r < image.height && c >= 0 && c < image.width ? image.values[(r * image.width + c) * image.channels + channel] : 0,
     note: (r, c) => (inside(r, c) ? here : unused(r, c) ? never : ""),
     colour: imageColours(scene, layer, dark),
     unusedRows: scene.unusedRows,
@@ -233,6 +256,15 @@ function noteOfImage({ rows, columns, unusedRows, unusedColumns }, words) {
     notes.push(words.t("layer.image.unused", { rows: unusedRows.length, columns: unusedColumns.length }));
   }
   return notes.join(" ") || words.t("layer.image.note");
+}
+
+/**
+ * The grids of a stage under their names, for a drawing that stands alone.
+ * @param {Object<string, { grid: object }>} named
+ * @returns {{ name: string, grid: object }[]}
+ */
+export function picturesOf(named) {
+  return Object.entries(named).map(([name, { grid }]) => ({ name, grid }));
 }
 
 /**

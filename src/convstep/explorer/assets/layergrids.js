@@ -5,7 +5,8 @@ import { makeGrid } from "./grid.js";
 
 /**
  * Make one grid of the view.
- * @param {string} kind "image", "gradient" (of the image), "window", "filter", "products", "output", "dz", "pieces" (for the image), "shares" (for the filter), "dw", "bias", "db"
+ * @param {string} kind "image", "gradient" (of the image), "window", "filter", "products", "output", "dz", "pieces" (for the image),
+ *   "shares" (for the filter), "dw", "bias", "db"
  * @param {{ words: object, size?: string, hooks?: object, now: () => { layer: object, scene: object } }} parts
  * @returns {{ grid: object, tensor: string, index: Function, cell: Function }} an entry for the lookout
  */
@@ -98,7 +99,11 @@ const ofWindow = (tensor) => (now) => ({
   tensor,
   index: (r, c) => {
     const { scene, layer } = now();
-    return [layer.at[0] * scene.rows.stride + r * scene.rows.dilation, layer.at[1] * scene.columns.stride + c * scene.columns.dilation, layer.channel];
+    return [
+      layer.at[0] * scene.rows.stride + r * scene.rows.dilation,
+      layer.at[1] * scene.columns.stride + c * scene.columns.dilation,
+      layer.channel,
+    ];
   },
   cell: ([r, c, channel]) => {
     const { scene, layer } = now();

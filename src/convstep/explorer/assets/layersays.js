@@ -65,7 +65,8 @@ export function layerEntry(scene, tensor, index) {
  * One sentence about an entry.
  * @param {object} words
  * @param {object} scene
- * @param {{ tensor: string, index: number[], found: object, direction: string, landed?: { value: number, count: number } }} entry landed: its
+ * @param {{ tensor: string, index: number[], found: object, direction: string, landed?: { value: number, count: number } }} entry landed:
+ *   its
  *   value so far, and of how many pieces, where the sum is still growing
  * @returns {string}
  */
@@ -78,7 +79,10 @@ export function sayLayerEntry(words, scene, { tensor, index, found, direction, l
   const count = (side, other) => found[side][other]?.length ?? 0;
   const [r, c] = [index[0] - scene.rows.before, index[1] - scene.columns.before];
   const isFrame = (tensor === "padded" || tensor === "dxPadded") && !(r >= 0 && c >= 0 && r < scene.rows.size && c < scene.columns.size);
-  const key = tensor === "padded" || tensor === "filters" || tensor === "bias" ? `layer.says.${tensor}.${direction}` : `layer.says.${tensor}${landed ? ".running" : ""}`;
+  const key =
+    tensor === "padded" || tensor === "filters" || tensor === "bias"
+      ? `layer.says.${tensor}.${direction}`
+      : `layer.says.${tensor}${landed ? ".running" : ""}`;
   return words.t(isFrame ? `layer.says.frame.${tensor}` : key, {
     entry,
     value,
@@ -90,7 +94,8 @@ export function sayLayerEntry(words, scene, { tensor, index, found, direction, l
     gradients: count("feeds", "dw"),
     landings: count("feeds", "dxPadded"),
     twin: found.twin ? layerEntry(scene, found.twin.tensor, found.twin.at) : "",
-    slope: found.twin && ["padded", "filters", "bias"].includes(tensor) ? plainNumber(valueOf(scene, found.twin.tensor, found.twin.at)) : "",
+    slope:
+      found.twin && ["padded", "filters", "bias"].includes(tensor) ? plainNumber(valueOf(scene, found.twin.tensor, found.twin.at)) : "",
   });
 }
 

@@ -32,7 +32,21 @@ function makeScene({ image, filters, bias, stride, padding, dilation, dz: given 
   const limits = Object.fromEntries(
     Object.entries({ x, w, z, dz, dx: back.dxPadded, dw: back.dw, b, db: back.db }).map(([name, tensor]) => [name, strongest(tensor.data)]),
   );
-  const scene = { options, x, w, b, z, dz, padded, rows, columns, back, limits, unusedRows: placesUnderNoWindow(rows), unusedColumns: placesUnderNoWindow(columns) };
+  const scene = {
+    options,
+    x,
+    w,
+    b,
+    z,
+    dz,
+    padded,
+    rows,
+    columns,
+    back,
+    limits,
+    unusedRows: placesUnderNoWindow(rows),
+    unusedColumns: placesUnderNoWindow(columns),
+  };
   scene.bare = x.data.every((value) => value >= 0 && value <= 1);
   scene.running = makeRunning(scene);
   return scene;
@@ -50,7 +64,9 @@ export function placesUnderNoWindow({ padded, before, out, kernel, stride, dilat
       used.add(place * stride + tap * dilation);
     }
   }
-  return Array.from({ length: padded }, (_, cell) => cell).filter((cell) => !used.has(cell)).map((cell) => cell - before);
+  return Array.from({ length: padded }, (_, cell) => cell)
+    .filter((cell) => !used.has(cell))
+    .map((cell) => cell - before);
 }
 
 /** The sums after a step, in the order of the loops: rows, columns, filters. One step further costs one step. */

@@ -41,7 +41,13 @@ export function makeLayerSettings({ words, data, announce, change }) {
     "details",
     { class: "cs-card cs-settings", open: true },
     h("summary", {}, words.t("settings")),
-    h("fieldset", {}, h("legend", {}, words.t("layer.filters")), presets.element, [steppers.size, steppers.count].map((one) => one.element)),
+    h(
+      "fieldset",
+      {},
+      h("legend", {}, words.t("layer.filters")),
+      presets.element,
+      [steppers.size, steppers.count].map((one) => one.element),
+    ),
     h(
       "fieldset",
       {},
@@ -81,5 +87,10 @@ function withCount(layer, count) {
   for (let k = filters.count; k < count; k += 1) {
     next = withKernel({ filters: next, image }, KERNELS[k % KERNELS.length], k);
   }
-  return { ...layer, filters: next, bias: reshaped(layer.bias, [filters.count], [count]), at: [...layer.at.slice(0, 2), Math.max(count - 1, 0)] };
+  return {
+    ...layer,
+    filters: next,
+    bias: reshaped(layer.bias, [filters.count], [count]),
+    at: [...layer.at.slice(0, 2), Math.max(count - 1, 0)],
+  };
 }

@@ -1,6 +1,7 @@
 // Numbers as people read them.
 // One rule: what is shown never lies. Only zero is shown as 0, no zero has a sign, and a rounded number keeps its last digits even if
-// they are 0. (The dust that binary fractions leave behind the twelfth digit is no news: 0.1 + 0.2 reads 0.3. The exact number is one hover away.)
+// they are 0. (The dust that binary fractions leave behind the twelfth digit is no news: 0.1 + 0.2 reads 0.3. The exact number is one hover
+// away.)
 
 const MINUS = "\u2212";
 
@@ -90,7 +91,9 @@ function fitted(value, room) {
       const text = value.toFixed(digits);
       if (text.length <= room && Number(text) !== 0 && (digits > 0 || Math.abs(value - Number(text)) < 0.5)) {
         // a small number needs digits to say something: two in a cell, three in a sentence
-        return size < 1 && Math.abs(Number(text) - value) > (room > 5 ? 0.004 : 0.05) * size ? scientific(value, room > 5 ? room + 1 : room) : text.replace("-", MINUS);
+        return size < 1 && Math.abs(Number(text) - value) > (room > 5 ? 0.004 : 0.05) * size
+          ? scientific(value, room > 5 ? room + 1 : room)
+          : text.replace("-", MINUS);
       }
     }
   }

@@ -54,7 +54,17 @@ export const FIRST_STATE = {
     channel: 0,
     sums: "running",
   },
-  pooling: { image: POOLED_IMAGE, size: 2, stride: 2, mode: "max", rule: "course", da: null, at: [0, 2, 0], direction: "forward", sums: "running" },
+  pooling: {
+    image: POOLED_IMAGE,
+    size: 2,
+    stride: 2,
+    mode: "max",
+    rule: "course",
+    da: null,
+    at: [0, 2, 0],
+    direction: "forward",
+    sums: "running",
+  },
   network: { image: null, layer: null, class: null, map: 0, at: null },
   mistakes: { id: null },
 };

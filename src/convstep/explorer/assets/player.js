@@ -12,7 +12,8 @@ const READING = 8; // steps a second that can be read; and how often sentences a
  * @param {{ words: object, announce: (text: string) => void, where: () => { step: number, steps: number, name: string },
  *   go: (step: number) => void, stride: () => number, row: () => number }} parts where: at which step of how many, and how it is called; go
  *   there; stride: how many steps one step forward is; row: how many one row down is
- * @returns {{ element: HTMLElement, update: () => void, toggle: () => void, step: (by: number) => void, playing: boolean, reading: () => boolean, destroy: () => void }} reading: whether sentences are worth writing now;
+ * @returns {{ element: HTMLElement, update: () => void, toggle: () => void, step: (by: number) => void, playing: boolean, reading: () =>
+ *   boolean, destroy: () => void }} reading: whether sentences are worth writing now;
  *   while it plays faster than anybody reads, they are written a few times a second
  */
 export function makePlayer({ words, announce, where, go, stride, row }) {
@@ -21,10 +22,44 @@ export function makePlayer({ words, announce, where, go, stride, row }) {
   let saying = null;
   let read = 0; // when sentences were written last
 
-  const back = h("button", { type: "button", class: "cs-button cs-sign", "data-role": "back", "aria-label": words.t("play.back"), title: words.t("play.back"), on: { click: () => step(-1) } }, "◀");
-  const play = h("button", { type: "button", class: "cs-button cs-main-button cs-play", "data-role": "play", on: { click: () => toggle() } });
-  const next = h("button", { type: "button", class: "cs-button cs-sign", "data-role": "next", "aria-label": words.t("play.next"), title: words.t("play.next"), on: { click: () => step(1) } }, "▶");
-  const range = h("input", { type: "range", min: 0, step: 1, "data-role": "scrub", "aria-label": words.t("play.scrub"), on: { input: onScrub, keydown: onKey } });
+  const back = h(
+    "button",
+    {
+      type: "button",
+      class: "cs-button cs-sign",
+      "data-role": "back",
+      "aria-label": words.t("play.back"),
+      title: words.t("play.back"),
+      on: { click: () => step(-1) },
+    },
+    "◀",
+  );
+  const play = h("button", {
+    type: "button",
+    class: "cs-button cs-main-button cs-play",
+    "data-role": "play",
+    on: { click: () => toggle() },
+  });
+  const next = h(
+    "button",
+    {
+      type: "button",
+      class: "cs-button cs-sign",
+      "data-role": "next",
+      "aria-label": words.t("play.next"),
+      title: words.t("play.next"),
+      on: { click: () => step(1) },
+    },
+    "▶",
+  );
+  const range = h("input", {
+    type: "range",
+    min: 0,
+    step: 1,
+    "data-role": "scrub",
+    "aria-label": words.t("play.scrub"),
+    on: { input: onScrub, keydown: onKey },
+  });
   const place = h("output", { class: "cs-place cs-number" });
   const pace = makeMenu({
     label: words.t("play.speed"),
@@ -35,7 +70,14 @@ export function makePlayer({ words, announce, where, go, stride, row }) {
     },
   });
   pace.update(String(speed));
-  const element = h("div", { class: "cs-player", role: "group", "aria-label": words.t("play") }, h("div", { class: "cs-player-buttons" }, back, play, next), range, place, pace.element);
+  const element = h(
+    "div",
+    { class: "cs-player", role: "group", "aria-label": words.t("play") },
+    h("div", { class: "cs-player-buttons" }, back, play, next),
+    range,
+    place,
+    pace.element,
+  );
 
   function onScrub() {
     pause();
@@ -170,7 +212,9 @@ export function playerKey(event, { player, move, turn }) {
     return true;
   }
   const pressed = event.key === " " && event.target.closest("button, summary, a, label, input");
-  const deed = { n: () => player.step(1), p: () => player.step(-1), b: turn, " ": pressed ? undefined : player.toggle }[event.key.toLowerCase()];
+  const deed = { n: () => player.step(1), p: () => player.step(-1), b: turn, " ": pressed ? undefined : player.toggle }[
+    event.key.toLowerCase()
+  ];
   deed?.();
   return deed !== undefined;
 }

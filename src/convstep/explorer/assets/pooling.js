@@ -39,7 +39,10 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
   lookout = makeLookout({
     entries,
     follow: (tensor, index) => followPool(scene(), tensor, index),
-    say: (tensor, index, found) => whisper.say(sayPoolEntry(words, scene(), { tensor, index, found, landed: landedAt(tensor, index) })),
+    say: (tensor, index, found) => {
+      const landed = landedAt(tensor, index);
+      whisper.say(sayPoolEntry(words, scene(), { tensor, index, found, landed }), landed ?? poolValue(scene(), tensor, index));
+    },
     hush: () => whisper.hush(),
   });
   const settings = makePoolSettings({ words, data, announce, change: actions.change });
@@ -66,7 +69,12 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
     "div",
     { class: "cs-view cs-gliding" },
     h("div", { class: "cs-bar" }, direction.element, tools.element, player.element),
-    h("div", { class: "cs-columns" }, settings.element, h("div", { class: "cs-content" }, stages.forward.element, stages.backward.element, card.element, sizes.element)),
+    h(
+      "div",
+      { class: "cs-columns" },
+      settings.element,
+      h("div", { class: "cs-content" }, stages.forward.element, stages.backward.element, card.element, sizes.element),
+    ),
     whisper.element,
   );
   element.addEventListener("cs-playing", ({ detail }) => {
@@ -96,7 +104,13 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
     const { tensor, index } = entries[name];
     picked = { tensor, index: index(r, c) };
     showPicked("change");
-    announce(sayPoolEntry(words, scene(), { ...picked, found: followPool(scene(), picked.tensor, picked.index), landed: landedAt(picked.tensor, picked.index) }));
+    announce(
+      sayPoolEntry(words, scene(), {
+        ...picked,
+        found: followPool(scene(), picked.tensor, picked.index),
+        landed: landedAt(picked.tensor, picked.index),
+      }),
+    );
   }
 
   function showPicked(kind) {
@@ -118,7 +132,9 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
       }
     }
     const running = pooling.direction === "backward" && pooling.sums === "running";
-    const sentence = running ? sayPoolEntry(words, scene(), { ...chosen, found: shownFound, landed: landedAt(chosen.tensor, chosen.index) }) : shownSum.text;
+    const sentence = running
+      ? sayPoolEntry(words, scene(), { ...chosen, found: shownFound, landed: landedAt(chosen.tensor, chosen.index) })
+      : shownSum.text;
     card.progress((i) => !running || stepOf(shownSum.terms[i].step) <= stepOf(pooling.at), sentence);
   }
 
@@ -224,7 +240,11 @@ function makePoolActions({ store, scene, tools }) {
 
   function setDa(r, c, value, options) {
     const { da } = scene();
-    change("did.da", (now) => ({ ...now, da: edited(da.data, (r * da.shape[1] + c) * da.shape[2] + now.at[2], value) }), named("da", options));
+    change(
+      "did.da",
+      (now) => ({ ...now, da: edited(da.data, (r * da.shape[1] + c) * da.shape[2] + now.at[2], value) }),
+      named("da", options),
+    );
   }
 
   function fillDa(kind) {

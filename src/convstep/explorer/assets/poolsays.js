@@ -16,7 +16,11 @@ const POOL_NAMES = { image: "A_prev", a: "A", da: "dA", dx: "dA_prev", dxFirst: 
  */
 export function followPool(scene, tensor, index) {
   const rule = tensor === "dxFirst" ? "first" : "course";
-  const found = poolDependencies({ x: scene.x, da: scene.da, options: { ...scene.options, rule } }, tensor === "dxFirst" ? "dx" : tensor, index);
+  const found = poolDependencies(
+    { x: scene.x, da: scene.da, options: { ...scene.options, rule } },
+    tensor === "dxFirst" ? "dx" : tensor,
+    index,
+  );
   return { ...found, feeds: { ...found.feeds, dxFirst: found.feeds.dx } };
 }
 
@@ -54,7 +58,15 @@ export function poolSum(words, scene, entry) {
     const step = of === "a" ? at : da;
     const given = of === "a" ? ["image", image] : ["da", da];
     const portion = scene.options.mode === "average" ? `1/${scene.options.size ** 2}` : String(share);
-    return { step, product, factors: [`(${step.join(", ")})`, `${entryName(POOL_NAMES[given[0]], given[1])} = ${factor(poolValue(scene, ...given))}`, of === "a" ? "" : portion] };
+    return {
+      step,
+      product,
+      factors: [
+        `(${step.join(", ")})`,
+        `${entryName(POOL_NAMES[given[0]], given[1])} = ${factor(poolValue(scene, ...given))}`,
+        of === "a" ? "" : portion,
+      ],
+    };
   });
   return {
     title: entryName(POOL_NAMES[tensor], index),

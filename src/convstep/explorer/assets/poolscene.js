@@ -47,7 +47,18 @@ function makePoolScene({ image, size, stride, mode, da: given }) {
   const da = makeTensor(a.shape, given ?? new Float64Array(a.data.length).fill(1));
   const back = Object.fromEntries(RULES.map((rule) => [rule, poolBackward(da, x, { ...options, rule }).dx]));
   const limits = { x: strongest(x.data), a: strongest(a.data), da: strongest(da.data), dx: strongest(back.course.data) };
-  const scene = { options, x, a, da, rows, columns, back, limits, unusedRows: placesUnderNoWindow(rows), unusedColumns: placesUnderNoWindow(columns) };
+  const scene = {
+    options,
+    x,
+    a,
+    da,
+    rows,
+    columns,
+    back,
+    limits,
+    unusedRows: placesUnderNoWindow(rows),
+    unusedColumns: placesUnderNoWindow(columns),
+  };
   scene.bare = x.data.every((value) => value >= 0 && value <= 1);
   scene.running = Object.fromEntries(RULES.map((rule) => [rule, makeRunningPool(scene, rule)]));
   return scene;

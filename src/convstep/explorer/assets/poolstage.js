@@ -17,15 +17,24 @@ const WRITTEN_OUT = 16; // the most cells whose sum or maximum is written out
 
 /**
  * Make both stages.
- * @param {{ words: object, isDark: Function, actions: object, tools: object, now: () => { pooling: object, scene: object }, looks: Function,
+ * @param {{ words: object, isDark: Function, actions: object, tools: object, now: () => { pooling: object, scene: object }, looks:
+ *   Function,
  *   pick: Function, refuse: Function }} parts as for a layer
  * @returns {{ forward: object, backward: object, entries: object }} a stage has element, update(kind) and pictures()
  */
 export function makePoolStages(parts) {
   const { words, actions, tools, now, looks, pick, refuse } = parts;
   const entryOf = (name, tensor, size, hooks = {}) => {
-    const places = { index: (r, c) => [r, c, now().pooling.at[2]], cell: ([r, c, channel]) => (channel === now().pooling.at[2] ? [r, c] : null) };
-    const grid = makeGrid({ words, size, label: words.t(`pooling.grid.${name}`), hooks: { ...looks(name), pick: (r, c) => pick(name, r, c), refuse, ...hooks } });
+    const places = {
+      index: (r, c) => [r, c, now().pooling.at[2]],
+      cell: ([r, c, channel]) => (channel === now().pooling.at[2] ? [r, c] : null),
+    };
+    const grid = makeGrid({
+      words,
+      size,
+      label: words.t(`pooling.grid.${name}`),
+      hooks: { ...looks(name), pick: (r, c) => pick(name, r, c), refuse, ...hooks },
+    });
     return { grid, tensor, ...places };
   };
   const small = (name, rows) => makeGrid({ words, size: "small", label: words.t(`pooling.grid.${name}`), rows });
@@ -34,11 +43,19 @@ export function makePoolStages(parts) {
     image: entryOf("image", "image", "large", image),
     output: entryOf("output", "a", "large", { tool: () => "move", move: actions.goTo, walk: actions.goTo }),
     backImage: entryOf("backImage", "image", "medium", image),
-    da: entryOf("da", "da", "large", { tool: tools.tool, edit: actions.setDa, paint: actions.paintDa, move: actions.goTo, walk: actions.goTo }),
+    da: entryOf("da", "da", "large", {
+      tool: tools.tool,
+      edit: actions.setDa,
+      paint: actions.paintDa,
+      move: actions.goTo,
+      walk: actions.goTo,
+    }),
     dxCourse: entryOf("dxCourse", "dx", "large"),
     dxFirst: entryOf("dxFirst", "dxFirst", "large"),
   };
-  const steps = Object.fromEntries(["window", "maskCourse", "maskFirst", "backWindow", "piecesCourse", "piecesFirst"].map((name) => [name, small(name)]));
+  const steps = Object.fromEntries(
+    ["window", "maskCourse", "maskFirst", "backWindow", "piecesCourse", "piecesFirst"].map((name) => [name, small(name)]),
+  );
   const both = { ...parts, entries, steps };
   return { entries, steps, forward: makePoolForward(both), backward: makePoolBackward(both) };
 }
@@ -46,7 +63,13 @@ export function makePoolStages(parts) {
 function makePoolForward({ words, isDark, actions, now, entries, steps }) {
   const channels = channelThumbs({ words, isDark, actions, now });
   const figures = {
-    image: makeFigure({ name: "A_prev", grid: entries.image.grid, thumbs: channels, look: "cs-figure-large", text: words.t("layer.image.note") }),
+    image: makeFigure({
+      name: "A_prev",
+      grid: entries.image.grid,
+      thumbs: channels,
+      look: "cs-figure-large",
+      text: words.t("layer.image.note"),
+    }),
     output: makeFigure({ name: "A", grid: entries.output.grid, look: "cs-figure-large", text: words.t("pooling.output.note") }),
     window: makeFigure({ name: "a_prev_slice", grid: steps.window }),
     maskCourse: makeFigure({ name: "mask", grid: steps.maskCourse, text: words.t("pooling.note.course") }),
@@ -72,7 +95,12 @@ function makePoolForward({ words, isDark, actions, now, entries, steps }) {
     showOutputs(now(), { grid: entries.output.grid, tensor: "a", dark: isDark(), words, running: true });
     const step = poolPieces(scene, at, "course");
     const first = poolPieces(scene, at, "first");
-    showSquare(steps.window, scene, step.window.data, imageColours({ bare: scene.bare, limits: scene.limits }, { image: pooling.image, channel: at[2] }, isDark()));
+    showSquare(
+      steps.window,
+      scene,
+      step.window.data,
+      imageColours({ bare: scene.bare, limits: scene.limits }, { image: pooling.image, channel: at[2] }, isDark()),
+    );
     [figures.maskCourse, figures.maskFirst].forEach((figure) => setAttribute(figure.element, "hidden", pooling.mode !== "max"));
     if (step.mask !== null) {
       const colour = { kind: "signed", limit: 1, dark: isDark() };
@@ -97,10 +125,20 @@ function makePoolForward({ words, isDark, actions, now, entries, steps }) {
     write(total, written(mode, step));
     total.title = exactNumber(step.value);
     const winners = step.mask?.data.reduce((sum, mark) => sum + mark, 0) ?? 0;
-    write(ties, mode === "max" ? words.t(winners > 1 ? "pooling.tied" : "pooling.untied", { winners }) : words.t("pooling.shared", { cells }));
+    write(
+      ties,
+      mode === "max" ? words.t(winners > 1 ? "pooling.tied" : "pooling.untied", { winners }) : words.t("pooling.shared", { cells }),
+    );
   }
 
-  return { element, update, pictures: () => [{ name: "A_prev", grid: entries.image.grid }, { name: "A", grid: entries.output.grid }] };
+  return {
+    element,
+    update,
+    pictures: () => [
+      { name: "A_prev", grid: entries.image.grid },
+      { name: "A", grid: entries.output.grid },
+    ],
+  };
 }
 
 function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
@@ -114,7 +152,14 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
     choose: actions.fillDa,
   });
   const figures = {
-    da: makeFigure({ name: "dA", grid: entries.da.grid, thumbs: channels, look: "cs-figure-large", extra: fills.element, text: words.t("layer.dz.note") }),
+    da: makeFigure({
+      name: "dA",
+      grid: entries.da.grid,
+      thumbs: channels,
+      look: "cs-figure-large",
+      extra: fills.element,
+      text: words.t("layer.dz.note"),
+    }),
     dxCourse: makeFigure({ name: "dA_prev", grid: entries.dxCourse.grid, look: "cs-figure-large" }),
     dxFirst: makeFigure({ name: "dA_prev", grid: entries.dxFirst.grid, look: "cs-figure-large", text: words.t("pooling.note.first") }),
     backImage: makeFigure({ name: "A_prev", grid: entries.backImage.grid }),
@@ -130,7 +175,13 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
   });
   const intro = h("p", {});
   const [says, code, ties] = [h("p", { class: "cs-says cs-number" }), h("code", {}), h("p", { class: "cs-says" })];
-  const stage = h("div", { class: "cs-stage cs-stage-three" }, figures.da.element, sign("→"), h("div", { class: "cs-pair" }, figures.dxCourse.element, figures.dxFirst.element));
+  const stage = h(
+    "div",
+    { class: "cs-stage cs-stage-three" },
+    figures.da.element,
+    sign("→"),
+    h("div", { class: "cs-pair" }, figures.dxCourse.element, figures.dxFirst.element),
+  );
   const element = h(
     "div",
     { class: "cs-backward" },
@@ -142,7 +193,14 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
       h("h2", {}, words.t("pooling.back")),
       h("p", { class: "cs-code" }, code),
       says,
-      h("div", { class: "cs-equation" }, figures.backImage.element, figures.backWindow.element, sign("→"), h("div", { class: "cs-group cs-masks" }, figures.piecesCourse.element, figures.piecesFirst.element)),
+      h(
+        "div",
+        { class: "cs-equation" },
+        figures.backImage.element,
+        figures.backWindow.element,
+        sign("→"),
+        h("div", { class: "cs-group cs-masks" }, figures.piecesCourse.element, figures.piecesFirst.element),
+      ),
       ties,
     ),
   );
@@ -154,7 +212,10 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
     const running = pooling.sums === "running";
     showOutputs(now(), { grid: entries.da.grid, tensor: "da", dark, words, running });
     showPooled(now(), { grid: entries.backImage.grid, dark, words });
-    for (const [name, which] of [["dxCourse", "course"], ["dxFirst", "first"]]) {
+    for (const [name, which] of [
+      ["dxCourse", "course"],
+      ["dxFirst", "first"],
+    ]) {
       const dx = running ? scene.running[which](at) : scene.back[which];
       showGradientOf(now(), { grid: entries[name].grid, dx, dark, words });
       setAttribute(figures[name].element, "data-chosen", mode === "max" && rule === which);
@@ -162,7 +223,12 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
     [figures.dxFirst, figures.piecesFirst].forEach((figure) => setAttribute(figure.element, "hidden", mode !== "max"));
     const [course, first] = ["course", "first"].map((which) => poolPieces(scene, at, which));
     const colour = { kind: "signed", limit: scene.limits.da, dark };
-    showSquare(steps.backWindow, scene, course.window.data, imageColours({ bare: scene.bare, limits: scene.limits }, { image: pooling.image, channel: at[2] }, dark));
+    showSquare(
+      steps.backWindow,
+      scene,
+      course.window.data,
+      imageColours({ bare: scene.bare, limits: scene.limits }, { image: pooling.image, channel: at[2] }, dark),
+    );
     showSquare(steps.piecesCourse, scene, course.pieces, colour);
     showSquare(steps.piecesFirst, scene, first.pieces, colour);
     if (reading) {
@@ -189,8 +255,18 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
   function sayStep(scene, at, { mask, pieces }) {
     const winners = mask?.data.reduce((sum, mark) => sum + mark, 0) ?? 0;
     const received = poolValue(scene, "da", at);
-    const values = { gradient: entryName("dA", at), value: plainNumber(received), factor: factor(received), cells: pieces.length, winners, piece: plainNumber(pieces[0]) };
-    write(says, words.t(mask === null ? "pooling.back.says.average" : winners > 1 ? "pooling.back.says.tied" : "pooling.back.says.max", values));
+    const values = {
+      gradient: entryName("dA", at),
+      value: plainNumber(received),
+      factor: factor(received),
+      cells: pieces.length,
+      winners,
+      piece: plainNumber(pieces[0]),
+    };
+    write(
+      says,
+      words.t(mask === null ? "pooling.back.says.average" : winners > 1 ? "pooling.back.says.tied" : "pooling.back.says.max", values),
+    );
   }
 
   return {
@@ -248,7 +324,11 @@ function showGradientOf({ pooling, scene }, { grid, dx, dark, words }) {
 function windowNotes({ rows, columns, unusedRows, unusedColumns }, [h0, v0], note, unused) {
   const [top, left] = [h0 * rows.stride, v0 * columns.stride];
   const inside = (r, c) => r >= top && r < top + rows.kernel && c >= left && c < left + columns.kernel;
-  return { unusedRows, unusedColumns, note: (r, c) => (inside(r, c) ? note : unusedRows.includes(r) || unusedColumns.includes(c) ? unused : "") };
+  return {
+    unusedRows,
+    unusedColumns,
+    note: (r, c) => (inside(r, c) ? note : unusedRows.includes(r) || unusedColumns.includes(c) ? unused : ""),
+  };
 }
 
 function markPoolWindow(grid, { rows, columns }, at) {

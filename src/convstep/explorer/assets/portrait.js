@@ -3,7 +3,21 @@
 
 import { svg } from "./dom.js";
 
-const WRITTEN_STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "opacity", "visibility", "display", "text-anchor", "dominant-baseline", "font-size", "paint-order"];
+const WRITTEN_STYLES = [
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "stroke-linejoin",
+  "opacity",
+  "visibility",
+  "display",
+  "text-anchor",
+  "dominant-baseline",
+  "font-size",
+  "paint-order",
+];
 const GAP = 48;
 const HEAD = 56;
 
@@ -19,14 +33,25 @@ export function portrait(parts, { title }) {
   const height = Math.max(...boxes.map((box) => box.height)) + HEAD + GAP;
   let x = GAP;
   const groups = parts.map(({ name, title: own, grid }, i) => {
-    const group = svg("g", { transform: `translate(${x - boxes[i].x} ${HEAD + 24 - boxes[i].y})` }, ...grid.drawings.flatMap((drawing) => [...drawing.children]).map(standing));
+    const group = svg(
+      "g",
+      { transform: `translate(${x - boxes[i].x} ${HEAD + 24 - boxes[i].y})` },
+      ...grid.drawings.flatMap((drawing) => [...drawing.children]).map(standing),
+    );
     const label = svg("text", { x, y: HEAD + 12, "font-size": 18, "font-weight": 600, fill: look.color }, own ?? name);
     x += boxes[i].width + GAP;
     return [label, group];
   });
   const paper = svg("rect", { width: x, height, fill: look.backgroundColor });
   const heading = svg("text", { x: GAP, y: 34, "font-size": 20, fill: look.color }, title);
-  return svg("svg", { viewBox: `0 0 ${x} ${height}`, width: x, height, "font-family": "system-ui, sans-serif" }, svg("title", {}, title), paper, heading, groups);
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${x} ${height}`, width: x, height, "font-family": "system-ui, sans-serif" },
+    svg("title", {}, title),
+    paper,
+    heading,
+    groups,
+  );
 }
 
 /** A copy of a node with its styles in its attributes, without what only the living page needs. */
@@ -38,7 +63,9 @@ function standing(node) {
     if (look.visibility === "hidden" || look.display === "none") {
       return svg("g");
     }
-    WRITTEN_STYLES.filter((name) => look.getPropertyValue(name) !== "").forEach((name) => copy.setAttribute(name, look.getPropertyValue(name)));
+    WRITTEN_STYLES.filter((name) => look.getPropertyValue(name) !== "").forEach((name) =>
+      copy.setAttribute(name, look.getPropertyValue(name)),
+    );
     if (node.hasAttribute("fill") && node.getAttribute("fill").startsWith("url(")) {
       copy.setAttribute("fill", node.getAttribute("fill"));
     }

@@ -13,7 +13,15 @@ export function makeSizeFormula({ words }) {
   const lines = ["n_H", "n_W"].map((name) => ({ name, element: h("p", { class: "cs-formula cs-number" }) }));
   const reach = h("p", { class: "cs-note" });
   const rest = h("p", { class: "cs-note" });
-  const element = h("section", { class: "cs-card cs-sizes" }, h("h2", {}, words.t("sizes.title")), general, lines.map((line) => line.element), reach, rest);
+  const element = h(
+    "section",
+    { class: "cs-card cs-sizes" },
+    h("h2", {}, words.t("sizes.title")),
+    general,
+    lines.map((line) => line.element),
+    reach,
+    rest,
+  );
 
   return {
     element,
@@ -21,7 +29,10 @@ export function makeSizeFormula({ words }) {
       [rows, columns].forEach((axis, i) => {
         const { size, before, after, stride, out } = axis;
         const pads = before === after ? `2·${before}` : `(${before} + ${after})`;
-        write(lines[i].element, `${lines[i].name} = ⌊(${size} + ${pads} − ${axis.reach}) / ${stride}⌋ + 1 = ⌊${size + before + after - axis.reach} / ${stride}⌋ + 1 = ${out}`);
+        write(
+          lines[i].element,
+          `${lines[i].name} = ⌊(${size} + ${pads} − ${axis.reach}) / ${stride}⌋ + 1 = ⌊${size + before + after - axis.reach} / ${stride}⌋ + 1 = ${out}`,
+        );
       });
       const { kernel, dilation } = rows;
       write(reach, dilation > 1 ? words.t("sizes.reach", { kernel, dilation, reach: rows.reach }) : "");

@@ -24,7 +24,16 @@ export function makeToolbar({ store, words, model, root, openHelp }) {
   setAttribute(theme, "data-role", "theme");
   setAttribute(help, "aria-label", words.t("help"));
   setAttribute(help, "title", words.t("help"));
-  const element = h("div", { class: "cs-toolbar", role: "group", "aria-label": words.t("toolbar") }, undo, redo, reset, language, theme, help);
+  const element = h(
+    "div",
+    { class: "cs-toolbar", role: "group", "aria-label": words.t("toolbar") },
+    undo,
+    redo,
+    reset,
+    language,
+    theme,
+    help,
+  );
 
   function travel(way) {
     store[way]();
