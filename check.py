@@ -123,11 +123,11 @@ def run_tool(venv: Path, command: list[str]) -> int:
 
 
 def environment() -> dict[str, str]:
-    """The environment's variables, with every cache inside the checkout."""
+    """The environment's variables, with every cache inside the checkout, but for kernels where somebody keeps them elsewhere."""
     return os.environ | {
         "MPLBACKEND": "agg",
         "MPLCONFIGDIR": str(CACHE / "matplotlib"),
-        "NUMBA_CACHE_DIR": str(CACHE / "numba"),
+        "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR") or str(CACHE / "numba"),  # kernels are for a processor, not for a checkout
         "PIP_CACHE_DIR": str(CACHE / "pip"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PYTHONUTF8": "1",
