@@ -26,17 +26,21 @@ extensions = [
     "docs.extensions.commands",
     "docs.extensions.docstrings",
     "docs.extensions.documents",
+    "docs.extensions.drawn",
     "docs.extensions.formulas",
     "docs.extensions.lessons",
     "docs.extensions.links",
     "docs.extensions.live",
+    "docs.extensions.outline",
     "docs.extensions.pictures",
 ]
 exclude_patterns = ["_build", "extensions"]
 html_theme = "furo"
 html_title = f"ConvStep {version}"
 html_static_path = ["static"]
+html_favicon = "static/icon.svg"
 html_css_files = ["pages.css"]
+html_js_files = ["pages.js"]
 smartquotes = False  # "max" is Python
 html_show_sphinx = False
 html_copy_source = False

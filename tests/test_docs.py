@@ -216,7 +216,7 @@ def test_what_a_cell_showed_stands_below_it() -> None:
         "# Title\n\n[中文版](../zh/x.md)\n\nText.\n\n```python\nprint(1)\n```\n\n"
         "````{code-block} text\n:class: cell-output\n\n1\n````\n\n"
         "```{image} x-1.png\n:alt: Picture: X, Z\n:class: cell-output\n```\n\n"
-        '```{raw} html\n<div class="cell-output"><b>right</b></div>\n```\n'
+        '```{raw} html\n<div class="cell-output cell-html"><b>right</b></div>\n```\n'
     )
     assert pictures == {"x-1.png": b"a picture"}
 

@@ -18,7 +18,12 @@ from sphinx.util.typing import stringify_annotation
 
 from convstep.checks import Array
 
-NAMES = {"ArrayLike": ArrayLike, "DTypeLike": DTypeLike, "Array": Array}
+MODES: tuple[Any, ...] = ("smart", "fully-qualified-except-typing", "fully-qualified")
+NAMES = {
+    stringify_annotation(annotation, mode): name
+    for name, annotation in {"ArrayLike": ArrayLike, "DTypeLike": DTypeLike, "Array": Array}.items()
+    for mode in MODES
+}
 ROOMS = {  # Keras's names for modules, and where their contents are at home
     "convstep.activations": "convstep.layers.activations",
     "convstep.callbacks": "convstep.training.callbacks",
@@ -49,11 +54,8 @@ def shorten(*event: Any) -> tuple[str | None, str | None]:
 
 
 def _short(text: str | None) -> str | None:
-    if text is None:
-        return None
-    for name, annotation in NAMES.items():
-        for mode in ("smart", "fully-qualified-except-typing", "fully-qualified"):
-            text = text.replace(stringify_annotation(annotation, mode), name)
+    for long, name in NAMES.items():
+        text = text and text.replace(long, name)
     return text
 
 

@@ -77,7 +77,7 @@ def _write(translator: HTML5Translator, node: Element, *, display: bool) -> None
     except ValueError as error:
         logger.warning("%s", error, location=node)
         text = translator.encode(node.astext())
-    translator.body.append(f'<div class="math" tabindex="0">{text}</div>' if display else text)
+    translator.body.append(f'<div class="math">{text}</div>' if display else text)
     raise SkipNode
 
 

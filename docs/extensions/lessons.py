@@ -6,7 +6,6 @@ One rule: the text is that of the notebooks, from the same source; only exercise
 import base64
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from docs.extensions.running import Output, run_lessons, source_of
 from sphinx.application import Sphinx
@@ -43,7 +42,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_config_value("lessons_run", default=True, rebuild="env", types=bool)
     app.connect("builder-inited", write_pages)
-    app.connect("html-page-context", say_the_language)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -109,7 +107,7 @@ def _shown(output: Output, name: str, language: Language) -> str:
         alt = WORDS[language]["picture"].format(output.alt or name)
         return f"```{{image}} {name}\n:alt: {alt}\n:class: cell-output\n```"
     if output.kind == "html":
-        return f'```{{raw}} html\n<div class="cell-output">{output.content}</div>\n```'
+        return f'```{{raw}} html\n<div class="cell-output cell-html">{output.content}</div>\n```'
     return f"````{{code-block}} text\n:class: cell-output\n\n{output.content}\n````"
 
 
@@ -118,10 +116,3 @@ def _write(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     if not path.is_file() or path.read_bytes() != data:
         path.write_bytes(data)
-
-
-def say_the_language(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
-    """Say in which language a lesson is, for whoever reads it aloud."""
-    parts = page.split("/")
-    if parts[0] == FOLDER and parts[1] in TAGS:
-        context["language"] = TAGS[parts[1]]

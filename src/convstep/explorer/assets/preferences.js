@@ -7,8 +7,7 @@
  * @returns {"en"|"zh"}
  */
 export function preferredLanguage(chosen) {
-  const linked = new URLSearchParams(location.hash.slice(1)).get("lang");
-  const wanted = chosen || linked || navigator.language || "en";
+  const wanted = chosen || linked("lang") || navigator.language || "en";
   return wanted.toLowerCase().startsWith("zh") ? "zh" : "en";
 }
 
@@ -18,7 +17,13 @@ export function preferredLanguage(chosen) {
  * @returns {"light"|"dark"}
  */
 export function preferredTheme(chosen) {
-  return ["light", "dark"].includes(chosen) ? chosen : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  return [chosen, linked("theme")].find((theme) => ["light", "dark"].includes(theme)) ?? system;
+}
+
+/** What the address says of a preference: `#lang=zh&theme=dark`, as a page says it that has this one in a frame. */
+function linked(name) {
+  return new URLSearchParams(location.hash.slice(1)).get(name);
 }
 
 /** Whether the visitor asked for less motion. */
@@ -37,9 +42,11 @@ export function listenForPreferences(model, { showTheme, showLanguage }) {
   model.on("change:theme", showTheme);
   model.on("change:language", showLanguage);
   system.addEventListener("change", showTheme);
+  window.addEventListener("hashchange", showTheme);
   return () => {
     model.off("change:theme", showTheme);
     model.off("change:language", showLanguage);
     system.removeEventListener("change", showTheme);
+    window.removeEventListener("hashchange", showTheme);
   };
 }
