@@ -31,7 +31,8 @@ export function makeSizeFormula({ words }) {
         const pads = before === after ? `2·${before}` : `(${before} + ${after})`;
         write(
           lines[i].element,
-          `${lines[i].name} = ⌊(${size} + ${pads} − ${axis.reach}) / ${stride}⌋ + 1 = ⌊${size + before + after - axis.reach} / ${stride}⌋ + 1 = ${out}`,
+          `${lines[i].name} = ⌊(${size} + ${pads} − ${axis.reach}) / ${stride}⌋ + 1 ` +
+            `= ⌊${size + before + after - axis.reach} / ${stride}⌋ + 1 = ${out}`,
         );
       });
       const { kernel, dilation } = rows;
