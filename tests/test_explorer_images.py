@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.browser import Explorer
+from tests.gestures import role, set_number
 from tests.node import planted, run
 
 from convstep.data import load_digits, read_image
@@ -103,6 +104,64 @@ def test_an_image_for_a_layer_is_chosen_opened_or_drawn(explorer: Explorer, tmp_
         assert not layer_image(page).any()
 
 
+def test_the_controls_of_an_image_are_about_the_one_that_is_shown(explorer: Explorer) -> None:
+    values = [3, -1, 0, 2, 5, 5, 2, 3, 4, 1, 5, 5, 0, 0, 2, 6]
+    image = {"height": 4, "width": 4, "channels": 1, "values": values}
+    state = {"version": 1, "layer": {"image": image, "filters": {"size": 2, "count": 1, "values": [1] * 4}, "bias": [0]}}
+    with explorer.open(state) as page:
+        size = role(page, "image-size")
+        assert size.input_value() == "4"
+        role(page, "image-colours").get_by_role("radio", name="red, green, blue").click()
+        assert layer_image(page)[..., 2].ravel().tolist() == values  # the same image, and none that it never came from
+        page.keyboard.press("Control+z")
+        set_number(page, "image-size", 8)
+        grown = layer_image(page)
+        assert grown.shape == (8, 8, 1)
+        assert (grown.min() < 0, grown.max()) == (True, 6)
+        set_number(page, "image-size", 4)
+        assert layer_image(page).ravel().tolist() == values
+        page.locator(".cs-picker:visible").get_by_role("button", name="stripes").click()
+        assert size.input_value() == "12"
+        page.keyboard.press("Control+z")
+        assert size.input_value() == "4"
+
+
+def test_an_image_that_does_not_fit_is_not_chosen(explorer: Explorer, tmp_path: Path) -> None:
+    PIL.fromarray(np.zeros((2, 5000), np.uint8)).save(tmp_path / "strip.png")
+    with explorer.open({"version": 1, "view": "layer"}) as page:
+        picker = page.locator(".cs-picker:visible")
+        before = layer_image(page)
+        picker.locator("input[type=file]").set_input_files(tmp_path / "strip.png")
+        problem = picker.get_by_role("alert")
+        problem.filter(has_text="strip.png was not taken: at 1 × 12 cells the window does not fit into it.").wait_for()
+        assert page.get_by_role("status").filter(has_text="strip.png chosen").count() == 0
+        set_number(page, "image-size", 13)
+        assert layer_image(page).shape == (13, 13, 1)  # what was shown, and not the strip
+        assert before.shape == (12, 12, 1)
+
+
+def test_images_that_are_cut_off_or_changed_are_refused(explorer: Explorer, tmp_path: Path) -> None:
+    noise = PIL.fromarray(np.random.default_rng(4).integers(0, 256, (60, 60, 3)).astype(np.uint8))
+    with explorer.open({"version": 1, "view": "layer"}) as page:
+        picker = page.locator(".cs-picker:visible")
+        before = layer_image(page)
+        for kind in ("png", "jpg", "webp"):
+            noise.save(tmp_path / f"whole.{kind}")
+            whole = (tmp_path / f"whole.{kind}").read_bytes()
+            damaged = {"cut": whole[: len(whole) // 2], "short": whole[:-9]}
+            if kind == "png":
+                damaged["changed"] = whole[:3000] + bytes([whole[3000] ^ 64]) + whole[3001:]
+            for name, content in damaged.items():
+                (tmp_path / f"{name}.{kind}").write_bytes(content)
+                picker.locator("input[type=file]").set_input_files(tmp_path / f"{name}.{kind}")
+                said = f"{name}.{kind} is no image that this browser can read, or a damaged one."
+                picker.get_by_role("alert").filter(has_text=said).wait_for()
+            assert np.array_equal(layer_image(page), before)
+            picker.locator("input[type=file]").set_input_files(tmp_path / f"whole.{kind}")
+            page.get_by_role("status").filter(has_text=f"whole.{kind} chosen").wait_for(state="attached")
+            page.keyboard.press("Control+z")
+
+
 def layer_image(page: Any) -> Any:
     """The image of the view, cell by cell, from what a screen reader is told of each channel."""
     thumbs = page.locator(".cs-thumbs:visible [role=radio]").all()
@@ -112,7 +171,7 @@ def layer_image(page: Any) -> Any:
             thumb.click()
         grid = page.locator("[role=grid][aria-label='A_prev, the image']:visible")
         labels = grid.locator("[role=gridcell]").evaluate_all("(all) => all.map((one) => one.getAttribute('aria-label'))")
-        read = [re.match(r"row (\d+), column (\d+): ([\d.]+)", label) for label in labels]
+        read = [re.match(r"row (\d+), column (\d+): (-?[\d.]+)", label.replace("\N{MINUS SIGN}", "-")) for label in labels]
         cells = {(int(found[1]), int(found[2])): float(found[3]) for found in read if found is not None}
         height, width = (max(place[axis] for place in cells) + 1 for axis in (0, 1))
         planes.append(np.reshape([cells[r, c] for r in range(height) for c in range(width)], (height, width)))

@@ -2,6 +2,7 @@
 // One rule: whatever is in the file, the answer is an image or one sentence; turned upright, transparency on white, as the Python side reads it.
 
 import { bytes, greyed, resampled } from "./resampling.js";
+import { isWholeImage } from "./wholeness.js";
 
 const LARGEST_FILE = 64 * 2 ** 20; // bytes
 const MOST_PIXELS = 2 ** 24; // larger ones are scaled down by the browser first: some browsers have no larger canvas
@@ -31,7 +32,11 @@ export async function readPicture(file) {
   if (file.size > LARGEST_FILE) {
     throw new PictureProblem("large", { name, size: Math.ceil(file.size / 2 ** 20), most: LARGEST_FILE / 2 ** 20 });
   }
-  const source = await decoded(file, name);
+  const content = new Uint8Array(await file.arrayBuffer());
+  if (!isWholeImage(content)) {
+    throw new PictureProblem("unreadable", { name });
+  }
+  const source = await decoded(file, name, isMarkup(content));
   const [width, height] = [source.naturalWidth ?? source.width, source.naturalHeight ?? source.height];
   if (!(width > 0 && height > 0)) {
     throw new PictureProblem("unreadable", { name });
@@ -83,12 +88,20 @@ export function keptProportions({ height, width }, longer) {
   return { height: Math.max(1, Math.round(height * scale)), width: Math.max(1, Math.round(width * scale)) };
 }
 
-async function decoded(file, name) {
+async function decoded(file, name, isDrawing) {
   try {
     return await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    return elementOf(file, name); // drawings (SVG) are no bitmaps
+    if (isDrawing) {
+      return elementOf(file, name); // SVG is no bitmap; of a damaged bitmap an element would show what it can, and no error
+    }
+    throw new PictureProblem("unreadable", { name });
   }
+}
+
+/** Whether a file is text of tags, as an SVG is. */
+function isMarkup(content) {
+  return /^\uFEFF?\s*</.test(new TextDecoder().decode(content.subarray(0, 256)));
 }
 
 function elementOf(file, name) {

@@ -6,13 +6,14 @@ import { fittedPicture, isColourful, keptProportions, readPicture } from "./deco
 import { h } from "./dom.js";
 import { makeDrawingPad } from "./drawing.js";
 import { receiveFiles } from "./receiving.js";
-import { bytes, resampled } from "./resampling.js";
+import { bytes, resampled, withDepth } from "./resampling.js";
 import { SAMPLES, sampleImage } from "./samples.js";
 import { drawnImage } from "./strokes.js";
 import { sayProblem } from "./words.js";
 
 const [SMALLEST, USUAL] = [3, 12]; // cells of the longer side
 const PLAIN_DIGITS = 10; // the others, at which even a network errs, are for the network's view
+const origins = new WeakMap(); // what the values of an image were made of: source, longer, channels
 
 /**
  * Make the picker.
@@ -21,9 +22,9 @@ const PLAIN_DIGITS = 10; // the others, at which even a network errs, are for th
  * @param {object} parts.data what came with the page; its digits are among the samples
  * @param {(text: string) => void} parts.announce
  * @param {() => number} parts.size the most cells that a side may have
- * @param {(image: { height: number, width: number, channels: number, values: number[] }, name: string, options: { merge?: string }) => void}
- *   parts.onImage told of each image; merge is the same for all that belong to one stroke of a pen
- * @returns {{ element: HTMLElement, update: () => void, destroy: () => void }}
+ * @param {(image: { height: number, width: number, channels: number, values: number[] }, options: { merge?: string }) => boolean}
+ *   parts.onImage told of each image, and returns whether it was taken; merge is the same for all that belong to one stroke of a pen
+ * @returns {{ element: HTMLElement, update: (image: object) => void, destroy: () => void }} update: with the image that is shown
  */
 export function makeImagePicker({ words, data, announce, size, onImage }) {
   const digits = (data.digits ?? []).slice(0, PLAIN_DIGITS);
@@ -38,7 +39,7 @@ export function makeImagePicker({ words, data, announce, size, onImage }) {
     least: SMALLEST,
     most: size(),
     role: "image-size",
-    change: (value) => choose({ longer: value }),
+    change: (value) => choose({ longer: value }) && keep(value),
   });
   const colours = makeChoice({
     label: words.t("image.colours"),
@@ -47,8 +48,9 @@ export function makeImagePicker({ words, data, announce, size, onImage }) {
     choose: (value) => choose({ channels: value }),
   });
   const pad = makeDrawingPad({ words, announce, onStrokes: drawn });
-  const settings = { longer: Math.min(USUAL, size()), channels: 1, source: sources[3] ?? sources[0] };
-  const thumbs = sources.map((source) => thumbnail(source, () => choose({ source, channels: source.colours ? 3 : 1 })));
+  let settings = { longer: Math.min(USUAL, size()), channels: 1, source: null };
+  let kept = settings.longer; // for the next source, also while something of another size is shown
+  const thumbs = sources.map((source) => thumbnail(source, () => choose({ source, longer: kept, channels: source.colours ? 3 : 1 })));
   const element = h(
     "div",
     { class: "cs-picker" },
@@ -64,46 +66,77 @@ export function makeImagePicker({ words, data, announce, size, onImage }) {
   const stopReceiving = receiveFiles(element, take);
 
   function choose(change) {
-    Object.assign(settings, change);
-    const { source, channels } = settings;
-    problem.textContent = "";
-    onImage(readable(source.image(settings.longer, source.colours ? channels : 1)), source.name, {});
+    const wanted = { ...settings, ...change };
+    const { source, longer: side, channels } = wanted;
+    if (!given(source.image(side, source.colours ? channels : 1), wanted, {})) {
+      return false;
+    }
     announce(words.t("image.chosen", { name: source.name }));
-    update();
+    return true;
+  }
+
+  function keep(value) {
+    kept = value;
+    return true;
+  }
+
+  /** Give an image away. Only one that was taken is what the controls are about. */
+  function given(made, wanted, options) {
+    const image = made.values === undefined ? readable(made) : made;
+    const before = settings;
+    problem.textContent = "";
+    origins.set(image.values, wanted);
+    settings = wanted;
+    if (onImage(image, options) === false) {
+      settings = before;
+      const { height, width } = image;
+      problem.textContent = words.t("image.refused", { name: wanted.source.name, height, width });
+      show();
+      return false;
+    }
+    show();
+    return true;
   }
 
   function drawn(strokes, merge) {
-    problem.textContent = "";
-    const image = (side) => drawnImage(strokes, { height: side, width: side });
-    settings.source = { name: words.t("image.drawing"), colours: false, image };
-    onImage(readable(settings.source.image(settings.longer)), settings.source.name, { merge });
-    update();
+    const source = { name: words.t("image.drawing"), colours: false, image: (side) => drawnImage(strokes, { height: side, width: side }) };
+    given(source.image(kept), { source, longer: kept, channels: 1 }, { merge });
   }
 
   function takeChosen() {
-    const [chosen] = file.files;
-    if (chosen !== undefined) {
-      take(chosen);
+    const [opened] = file.files;
+    if (opened !== undefined) {
+      take(opened);
     }
     file.value = "";
   }
 
-  async function take(given) {
+  async function take(received) {
     try {
-      const picture = await readPicture(given);
+      const picture = await readPicture(received);
       const image = (side, channels) => fittedPicture(picture, { ...keptProportions(picture, side), channels });
-      choose({ source: { name: given.name ?? words.t("image.pasted"), colours: true, image }, channels: isColourful(picture) ? 3 : 1 });
+      const source = { name: received.name ?? words.t("image.pasted"), colours: true, image };
+      choose({ source, longer: kept, channels: isColourful(picture) ? 3 : 1 });
     } catch (error) {
       problem.textContent = sayProblem(error, words);
     }
   }
 
-  function update() {
+  function show() {
     longer.update(settings.longer);
-    colours.update(settings.source.colours ? settings.channels : 1);
+    colours.update(settings.source?.colours === false ? 1 : settings.channels);
   }
 
-  update();
+  /** The controls are about the image that is shown, wherever it came from. */
+  function update(image) {
+    settings = origins.get(image.values) ?? {
+      source: shownSource(image, words),
+      longer: Math.max(image.height, image.width),
+      channels: image.channels,
+    };
+    show();
+  }
+
   return { element, update, destroy: stopReceiving };
 }
 
@@ -158,6 +191,19 @@ function digitSource(digit, words) {
 function sampleSource({ name, colours }, words) {
   const image = (side, channels) => asBytes(sampleImage(name, { height: side, width: side, channels }));
   return { name: words.t(`image.${name}`), colours, image, thumb: () => image(colours ? 28 : 8, 3) };
+}
+
+/** An image that no source here made: of an example, a link, or the visitor's hand. It keeps its numbers, to the hundredth. */
+function shownSource(image, words) {
+  return {
+    name: words.t("image.shown"),
+    colours: true,
+    image: (side, channels) => {
+      const { height, width } = keptProportions(image, side);
+      const scaled = resampled({ ...image, data: image.values }, height, width, { keep: (value) => value });
+      return { height, width, channels, values: Array.from(withDepth(scaled, channels).data, (value) => Math.round(value * 100) / 100 + 0) };
+    },
+  };
 }
 
 /**

@@ -42,7 +42,7 @@ export function makeImageSettings({ words, data, announce, change }) {
     element,
     update: (image) => {
       Object.entries(settings).forEach(([key, one]) => one.update(image[key]));
-      picker.update();
+      picker.update(image);
     },
     destroy: picker.destroy,
   };

@@ -7,7 +7,7 @@ import { makeDrawingPad } from "./drawing.js";
 import { digitImage, hiddenFile, imageCanvas, thumbnail } from "./images.js";
 import { digitCells } from "./photograph.js";
 import { receiveFiles } from "./receiving.js";
-import { bytes, greyed, resampled } from "./resampling.js";
+import { bytes, greyed, resampled, withDepth } from "./resampling.js";
 import { SAMPLES, sampleImage } from "./samples.js";
 import { drawnImage } from "./strokes.js";
 import { sayProblem } from "./words.js";
@@ -144,22 +144,6 @@ export function fittedImage(image, input) {
   }
   const scaledImage = resampled({ ...image, data: image.values }, height, width, { keep: (value) => value });
   return { height, width, channels, values: Array.from(withDepth(scaledImage, channels).data) };
-}
-
-/** The same image with so many channels: their average, or each of them the same. */
-function withDepth(image, channels) {
-  if (image.channels === channels) {
-    return image;
-  }
-  const cells = new Float64Array(image.height * image.width * channels);
-  for (let cell = 0; cell < image.height * image.width; cell += 1) {
-    let sum = 0;
-    for (let k = 0; k < image.channels; k += 1) {
-      sum += image.data[cell * image.channels + k];
-    }
-    cells.fill(sum / image.channels, cell * channels, (cell + 1) * channels);
-  }
-  return { ...image, channels, data: cells };
 }
 
 function inBytes(image) {

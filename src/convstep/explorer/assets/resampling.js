@@ -50,6 +50,27 @@ export function greyed({ height, width, channels, data }) {
   return { height, width, channels: 1, data: grey };
 }
 
+/**
+ * Give an image so many channels: their average, or each of them the same.
+ * @param {{ height: number, width: number, channels: number, data: ArrayLike<number> }} image
+ * @param {number} channels
+ * @returns {{ height: number, width: number, channels: number, data: ArrayLike<number> }}
+ */
+export function withDepth(image, channels) {
+  if (image.channels === channels) {
+    return image;
+  }
+  const cells = new Float64Array(image.height * image.width * channels);
+  for (let cell = 0; cell < image.height * image.width; cell += 1) {
+    let sum = 0;
+    for (let k = 0; k < image.channels; k += 1) {
+      sum += image.data[cell * image.channels + k];
+    }
+    cells.fill(sum / image.channels, cell * channels, (cell + 1) * channels);
+  }
+  return { ...image, channels, data: cells };
+}
+
 /** Scale the middle axis of (lines, from, inner) numbers. */
 function alongColumns(data, lines, from, to, inner, filter, keep) {
   const result = new Float64Array(lines * to * inner);
