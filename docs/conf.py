@@ -41,7 +41,7 @@ html_static_path = ["static"]
 html_favicon = "static/icon.svg"
 html_css_files = ["pages.css"]
 html_js_files = ["pages.js"]
-smartquotes = False  # "max" is Python
+smartquotes_action = "D"  # dashes alone: "max" is Python
 html_show_sphinx = False
 html_copy_source = False
 html_show_sourcelink = False
@@ -64,7 +64,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r".*"),
     ("py:class", r"(?!convstep\.).*"),  # types of Python and NumPy, and what a docstring says instead of a type
-    ("py:class", r"convstep\..*\.(_\w+|Block|Builder|Lesson|ProbeResult|Rule|Weights)"),  # types that no reader makes
+    ("py:class", r"convstep\..*\.(_\w+|Block|Builder|Lesson|Network|Numbers|ProbeResult|Rule|Weights)"),  # types that no reader makes
 ]
 
 # `sphinx-build -b linkcheck docs docs/_build/linkcheck` asks the addresses outside of these pages.

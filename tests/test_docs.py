@@ -12,16 +12,21 @@ from pathlib import Path
 import pytest
 from tests.commands import environment
 
+from convstep import conv_forward, losses, optimizers
+from convstep.callbacks import CSVLogger
 from convstep.course import load_lessons
 from convstep.course.source import Code, Exercise, Lesson, Text
 from convstep.course.twins import CODE, FENCE, FORMULA
+from convstep.errors import ArgumentTypeError
 from convstep.grading import solution
+from convstep.layers import Conv2D, Layer
+from convstep.models import Model
 
 pytest.importorskip("sphinx", reason="the documents are built with Sphinx")
 pytest.importorskip("ziamath", reason="the documents' formulas are set with ziamath's font")
 
-from docs.extensions.docstrings import escape
-from docs.extensions.documents import lead_home
+from docs.extensions.docstrings import escape, is_as_below, is_guest
+from docs.extensions.documents import close_up, lead_home
 from docs.extensions.formulas import mathml
 from docs.extensions.lessons import index, lesson_page
 from docs.extensions.links import broken_links
@@ -161,6 +166,28 @@ def test_bars_and_underscores_in_a_docstring_are_no_markup() -> None:
     lines = ["The mean of |x|, and val_.", "In `a_ | b` they stay.", ">>> a | b_", "'|'", "", "|"]
     escape(None, "function", "f", None, None, lines)
     assert lines == [r"The mean of \|x\|, and val\_.", "In `a_ | b` they stay.", ">>> a | b_", "'|'", "", r"\|"]
+
+
+def test_what_a_class_fills_in_of_its_contract_is_said_once() -> None:
+    assert is_as_below(Conv2D.forward, "forward")
+    assert is_as_below(CSVLogger.on_epoch_end, "on_epoch_end")
+    assert not is_as_below(Layer.forward, "forward")
+    assert not is_as_below(Model.get_layer, "get_layer")
+    assert not is_as_below(Model.plot, "plot")
+    assert not is_as_below(conv_forward, "conv_forward")
+
+
+def test_a_module_with_a_name_of_keras_documents_its_own_and_no_guests() -> None:
+    assert is_guest("convstep.losses", "ArgumentTypeError", ArgumentTypeError)
+    assert not is_guest("convstep.losses", "Loss", losses.Loss)
+    assert not is_guest("convstep.optimizers", "Optimizer", optimizers.Optimizer)
+    assert not is_guest("convstep.layers", "Conv2D", Conv2D)
+
+
+def test_an_example_ends_with_its_last_line() -> None:
+    content = ["```python\n>>> 1\n1\n\n```\n\n```text\na\n```\n"]
+    close_up(None, "page", content)  # type: ignore[arg-type]
+    assert content == ["```python\n>>> 1\n1\n```\n\n```text\na\n```\n"]
 
 
 def test_a_shape_is_not_put_between_two_pairs_of_parentheses() -> None:

@@ -33,6 +33,8 @@ ROOMS = {  # Keras's names for modules, and where their contents are at home
     "convstep.optimizers": "convstep.training.optimizers",
     "convstep.regularizers": "convstep.layers.regularizers",
 }
+# Classes that say what their subclasses do, once.
+CONTRACTS = {"Callback", "Initializer", "Layer", "LearningRateSchedule", "Loss", "Metric", "Optimizer", "Regularizer"}
 CODE = re.compile(r"(``.+?``|`.+?`)")
 SHAPE = re.compile(r"(\*\*[^*]+\*\*) \(\*(\(.*\)[^)]*)\*\)")  # napoleon puts a shape, too, between parentheses
 MARKUP = re.compile(r"\||(?<=\w)_(?!\w)")
@@ -41,7 +43,7 @@ MARKUP = re.compile(r"\||(?<=\w)_(?!\w)")
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("autodoc-process-signature", shorten)
-    app.connect("autodoc-skip-member", skip_guests)
+    app.connect("autodoc-skip-member", skip)
     app.connect("missing-reference", find_by_name)
     app.connect("autodoc-process-docstring", escape, priority=900)  # after napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -59,14 +61,27 @@ def _short(text: str | None) -> str | None:
     return text
 
 
-def skip_guests(*event: Any) -> bool | None:
-    """Leave out what one of Keras's modules merely imports."""
+def skip(*event: Any) -> bool | None:
+    """Leave out what one of Keras's modules merely imports, and what a class fills in of its contract."""
     app, what, name, member, _, _ = event
-    home = ROOMS.get(app.env.current_document.autodoc_module)
-    if what != "module" or home is None:
-        return None
-    is_guest = getattr(member, "__module__", home) != home and name not in getattr(sys.modules[home], "__all__", ())
-    return True if is_guest else None
+    if what == "module":
+        return is_guest(app.env.current_document.autodoc_module, name, member) or None
+    return is_as_below(member, name) or None
+
+
+def is_guest(module: str, name: str, member: Any) -> bool:
+    """Return whether a module of Keras's names imports something for itself."""
+    home = ROOMS.get(module)
+    return bool(home) and getattr(member, "__module__", home) != home and name not in getattr(sys.modules[home or ""], "__all__", ())
+
+
+def is_as_below(member: Any, name: str) -> bool:
+    """Return whether a method or a property fills in what the contract of its class describes."""
+    function = getattr(member, "fget", None) or getattr(member, "__func__", None) or member
+    owner = getattr(function, "__qualname__", "").rpartition(".")[0]
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    below = getattr(module, owner, object).__mro__[1:] if owner.isidentifier() else ()
+    return any(name in vars(kind) and kind.__name__ in CONTRACTS for kind in below)
 
 
 def find_by_name(_app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Element | None:
