@@ -11,6 +11,7 @@ import { makeNetworkView } from "./network_view.js";
 import { FIRST_STATE } from "./opening.js";
 import { makePoolingView } from "./pooling.js";
 import { listenForPreferences, preferredLanguage, preferredTheme } from "./preferences.js";
+import { openFiles } from "./receiving.js";
 import { makeSharePanel } from "./share.js";
 import { openPage } from "./shim.js";
 import { createStore } from "./state.js";
@@ -64,10 +65,13 @@ function render({ model, el }) {
   const stopSynchronising = synchronise(model, store, (problem) => screen.complain(sayProblem(problem, words)));
   const stopListening = listenForPreferences(model, { showTheme, showLanguage });
   const unsubscribe = store.subscribe((state, kind) => screen.update(kind));
+  const followLink = () => openLink(store, (problem) => screen.complain(sayProblem(problem, words)));
   if (place !== "widget") {
-    openLink(store, (problem) => screen.complain(sayProblem(problem, words)));
+    followLink();
+    window.addEventListener("hashchange", followLink); // a link that is pasted over the address of the open page
   }
   return () => {
+    window.removeEventListener("hashchange", followLink);
     unsubscribe();
     stopListening();
     stopSynchronising();
@@ -92,12 +96,20 @@ function makeScreen({ store, words, data, model, place, root }) {
   );
   const tabs = makeTabs({ store, words, panels });
   const share = guarded(
-    () => makeSharePanel({ store, words, data, announce, place, picture: () => views.get(store.state.view)?.picture() }),
+    () => makeSharePanel({ store, words, data, announce, complain, place, picture: () => views.get(store.state.view)?.picture() }),
     words,
   );
   const header = h("header", { class: "cs-header" }, h("h1", { class: "cs-title" }, words.t("heading")), tabs.element, toolbar.element);
   const main = h("main", { class: "cs-main" }, alert, [...panels.values()], share.element);
   const element = h("div", { class: "cs-page" }, header, main, live, help.element);
+  openFiles(element, {
+    network: (file) => {
+      store.move((state) => ({ ...state, view: "network" }));
+      current().takeNetwork?.(file);
+    },
+    state: (file) => share.open?.(file),
+    image: () => complain(words.t("image.no_place")),
+  });
   // a page has all keys; in a notebook those that are pressed inside the widget
   const keyboard = place === "widget" ? element : document;
   keyboard.addEventListener("keydown", onKeyDown);
@@ -225,10 +237,14 @@ function guarded(make, words) {
 }
 
 async function openLink(store, complain) {
-  const text = new URLSearchParams(location.hash.slice(1)).get("state");
+  const { hash } = location;
+  const text = new URLSearchParams(hash.slice(1)).get("state");
   if (text !== null) {
     try {
-      store.replace(await decodeState(text));
+      const state = await decodeState(text);
+      if (location.hash === hash) {
+        store.replace(state); // unless another link came meanwhile
+      }
     } catch (problem) {
       complain(problem instanceof StateProblem ? problem : new StateProblem("link"));
     }

@@ -124,12 +124,22 @@ function checkedPooling(value) {
 function checkedNetwork(value) {
   const given = recordOf(value, "network");
   return {
+    of: (given.of ?? null) === null ? null : checkedOrigin(given.of),
     image: (given.image ?? null) === null ? null : checkedImage(given.image, "network.image"),
     layer: (given.layer ?? null) === null ? null : textOf(given.layer, "network.layer"),
     class: (given.class ?? null) === null ? null : wholeOf(given.class, 0, 1e6, "network.class"),
     map: wholeOf(given.map ?? 0, 0, 1e6, "network.map"),
     at: (given.at ?? null) === null ? null : placeOf(given.at, [LIMITS.side ** 2, LIMITS.side ** 2], "network.at"),
   };
+}
+
+/** Which network: what its file is called, and the SHA-256 of that file. */
+function checkedOrigin(value) {
+  const { name, digest } = recordOf(value, "network.of");
+  if (typeof digest !== "string" || !/^[0-9a-f]{64}$/.test(digest)) {
+    throw new StateProblem("digest", { name: "network.of.digest", given: briefly(digest) });
+  }
+  return { name: textOf(name, "network.of.name"), digest };
 }
 
 function checkedMistakes(value) {

@@ -5,7 +5,7 @@ import { makeChoice, makeStepper } from "./controls.js";
 import { fittedPicture, isColourful, keptProportions, readPicture } from "./decoding.js";
 import { h } from "./dom.js";
 import { makeDrawingPad } from "./drawing.js";
-import { receiveFiles } from "./receiving.js";
+import { receiveFiles, routeFile } from "./receiving.js";
 import { bytes, resampled, withDepth } from "./resampling.js";
 import { SAMPLES, sampleImage } from "./samples.js";
 import { drawnImage } from "./strokes.js";
@@ -106,7 +106,7 @@ export function makeImagePicker({ words, data, announce, size, onImage }) {
   function takeChosen() {
     const [opened] = file.files;
     if (opened !== undefined) {
-      take(opened);
+      routeFile(element, opened, take);
     }
     file.value = "";
   }

@@ -59,7 +59,7 @@ export function makeMistakesView({ store, words, data, announce, isDark }) {
     const mistake = index.byId.get(id);
     detail =
       mistake === undefined
-        ? { id, element: h("p", { class: "cs-alert" }, words.t("mistakes.unknown", { id })), destroy: () => {} }
+        ? { id, element: h("p", { class: "cs-alert", role: "alert" }, words.t("mistakes.unknown", { id })), destroy: () => {} }
         : makeMistakeDetail({ words, mistake, solutions: index.solutions, dark, hand });
     element.querySelector(".cs-mistakes-both").lastChild.replaceWith(detail.element);
     list.show(id);

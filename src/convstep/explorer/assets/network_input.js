@@ -6,13 +6,12 @@ import { h, newId, write } from "./dom.js";
 import { makeDrawingPad } from "./drawing.js";
 import { digitImage, hiddenFile, imageCanvas, thumbnail } from "./images.js";
 import { digitCells } from "./photograph.js";
-import { receiveFiles } from "./receiving.js";
+import { receiveFiles, routeFile } from "./receiving.js";
 import { bytes, greyed, resampled, withDepth } from "./resampling.js";
 import { SAMPLES, sampleImage } from "./samples.js";
 import { drawnImage } from "./strokes.js";
 import { sayProblem } from "./words.js";
 
-const NETWORK_FILE = /\.convstep$/i;
 const DIGIT_SHOWN = 3; // first
 const drawings = new WeakMap(); // the strokes that the values of an image were made of
 
@@ -22,12 +21,12 @@ const drawings = new WeakMap(); // the strokes that the values of an image were 
  * @param {object} parts.words
  * @param {object} parts.data
  * @param {(text: string) => void} parts.announce
- * @param {(image: object, options: { merge?: string, name: string }) => void} parts.onImage image: as the state holds it
- * @param {(file: File) => void} parts.onNetwork a file of a network was opened
+ * @param {(image: object, options: { merge?: string, name: string }) => boolean} parts.onImage image: as the state holds it; returns
+ *   whether it was taken
  * @param {(text: string) => void} parts.complain
  * @returns {{ element: HTMLElement, build: Function, update: Function, first: () => object, openNetwork: () => void, destroy: () => void }}
  */
-export function makeNetworkInput({ words, data, announce, onImage, onNetwork, complain }) {
+export function makeNetworkInput({ words, data, announce, onImage, complain }) {
   const title = newId("input");
   const samples = h("div", { class: "cs-picker-samples", role: "group", "aria-label": words.t("image.samples") });
   const pad = makeDrawingPad({ words, announce, onStrokes: drawn });
@@ -74,7 +73,9 @@ export function makeNetworkInput({ words, data, announce, onImage, onNetwork, co
   }
 
   function choose(image, name) {
-    onImage(asState(image), { name });
+    if (onImage(asState(image), { name }) === false) {
+      return;
+    }
     announce(words.t("image.chosen", { name }));
   }
 
@@ -87,16 +88,12 @@ export function makeNetworkInput({ words, data, announce, onImage, onNetwork, co
   function takeChosen(event) {
     const [file] = event.target.files;
     if (file !== undefined) {
-      take(file);
+      routeFile(element, file, take);
     }
     event.target.value = "";
   }
 
   async function take(file) {
-    if (NETWORK_FILE.test(file.name ?? "")) {
-      onNetwork(file);
-      return;
-    }
     try {
       const picture = await readPicture(file);
       const cells = paper.checked && input.digits ? digitCells(greyed(picture)) : fittedPicture(picture, input);

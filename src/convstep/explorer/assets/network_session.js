@@ -3,6 +3,7 @@
 
 import { NetworkError } from "./archive.js";
 import { LIMITS } from "./checking.js";
+import { sha256 } from "./digest.js";
 import { backward, forward, readNetwork } from "./network.js";
 
 const RUN = "convstep_run"; // under which `convstep train` leaves its notes
@@ -13,7 +14,7 @@ const DIGIT_SETS = ["digits", "mnist"];
  * @param {Uint8Array} archive the bytes of a .convstep file
  * @param {string} name what the file is called
  * @param {object|null} run what run.json says of its training, if anything
- * @returns {{ name: string, run: object|null, network: object, classes: string[], parameters: number, layers: object[], input: object,
+ * @returns {{ name: string, digest: string, run: object|null, network: object, classes: string[], parameters: number, layers: object[], input: object,
  *   look: (values: number[]) => object }} layers: the image first, each with name, kind, config, shape, parameters, inputs and weights;
  *   input: height, width, channels, the number that is white, and whether its images are handwritten digits
  * @throws {NetworkError}
@@ -30,6 +31,7 @@ export function openNetwork(archive, name, run = null) {
   const layers = network.layers.map((layer) => ({ ...layer, shape: layer.outputShape, parameters: countOf(layer.weights) }));
   return {
     name,
+    digest: sha256(archive),
     run: run ?? notes,
     network,
     classes: classNames(network, notes),

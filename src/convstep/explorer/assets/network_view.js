@@ -11,10 +11,12 @@ import { networkPicture } from "./network_picture.js";
 import { makePrediction } from "./network_prediction.js";
 import { makeSaliency } from "./network_saliency.js";
 import { aboutLayer, aboutNetwork, kindOf, sayNetworkProblem } from "./network_says.js";
+import { makeMissing } from "./network_missing.js";
 import { openNetwork } from "./network_session.js";
 import { rememberedNetwork, rememberNetwork } from "./network_shown.js";
 
 const LARGEST_ARCHIVE = 64 * 2 ** 20; // bytes
+const LONGEST_NAME = 200; // characters that a state holds
 const QUICK = 40; // milliseconds: a network that needs more is not asked at every movement of a pen
 const PAUSE_OF_PEN = 160;
 
@@ -24,7 +26,7 @@ const PAUSE_OF_PEN = 160;
  * @returns {{ element: HTMLElement, update: Function, destroy: Function, picture: Function }}
  */
 export function makeNetworkView({ store, words, data, announce, complain, isDark }) {
-  const input = makeNetworkInput({ words, data, announce, complain, onImage: setImage, onNetwork: takeNetwork });
+  const input = makeNetworkInput({ words, data, announce, complain, onImage: setImage });
   const prediction = makePrediction({ words, choose: setClass });
   const saliency = makeSaliency({ words });
   const flow = makeFlow({ words, choose: toggleMap });
@@ -34,16 +36,21 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
   const open = h("button", { type: "button", class: "cs-button", on: { click: input.openNetwork } }, words.t("net.open"));
   const shipped = h("button", { type: "button", class: "cs-button", on: { click: backToShipped } }, words.t("net.shipped"));
   const problem = h("p", { class: "cs-alert", role: "alert" });
+  const fallback = h("p", { class: "cs-alert", role: "alert" });
+  const missing = makeMissing({ words, open: input.openNetwork });
   const parts = h("div", { class: "cs-net" }, h("div", { class: "cs-net-top" }, input.element, prediction.element, saliency.element), flow.element);
   const element = h(
     "div",
     { class: "cs-view" },
     h("div", { class: "cs-net-about" }, h("div", {}, title, about), h("div", { class: "cs-net-tools" }, open, shipped)),
     problem,
+    fallback,
+    missing.element,
     parts,
   );
 
   let session = null;
+  let needed = null; // the network of the state, while it is not open
   let seen = null; // what was computed last, and of what: image, look, k, gradients, layer, map, at
   let timer = null;
   let costs = []; // milliseconds that the last images took
@@ -51,7 +58,6 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
   function install(next) {
     session = next;
     costs = [];
-    rememberNetwork(data, session);
     seen = null;
     const layers = session.layers.map((layer) => ({ ...layer, kind: kindOf(layer), about: aboutLayer(words, layer), kernel: kernelOf(layer) }));
     write(title, words.t("net.title", { name: session.name }));
@@ -64,12 +70,13 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
 
   function openBytes(bytes, name, run, isShipped) {
     try {
-      install({ ...openNetwork(bytes, name, run), shipped: isShipped });
+      const opened = { ...openNetwork(bytes, name, run), shipped: isShipped };
+      rememberNetwork(data, opened);
       write(problem, "");
-      return true;
+      return opened;
     } catch (error) {
       write(problem, sayNetworkProblem(words, error, name));
-      return false;
+      return null;
     }
   }
 
@@ -79,15 +86,25 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
       return;
     }
     const bytes = new Uint8Array(await file.arrayBuffer());
-    if (openBytes(bytes, file.name.replace(/\.convstep$/i, ""), null, false)) {
-      showOpened();
+    const opened = openBytes(bytes, file.name.replace(/\.convstep$/i, "").slice(0, LONGEST_NAME), null, false);
+    if (opened !== null) {
+      showOpened(opened);
     }
   }
 
   function backToShipped() {
-    if (openShipped()) {
-      showOpened();
+    const own = rememberedNetwork(data, null) ?? openShipped();
+    if (own !== null) {
+      showOpened(own);
     }
+  }
+
+  /** The network of a state, or null. The page's own can be named like a visitor's, so it is opened before anyone looks. */
+  function networkOf(of) {
+    if (data.network && rememberedNetwork(data, null) === undefined) {
+      openShipped();
+    }
+    return rememberedNetwork(data, of) ?? null;
   }
 
   function openShipped() {
@@ -95,16 +112,30 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
     return openBytes(Uint8Array.from(atob(archive), (letter) => letter.charCodeAt(0)), name, run, true);
   }
 
-  function showOpened() {
-    announce(words.t("net.opened", { name: session.name }));
+  function showOpened(opened) {
+    announce(words.t("net.opened", { name: opened.name }));
+    if (needed !== null && needed.digest === opened.digest) {
+      update(store.state, "change"); // what the state waited for: its image, and all that was chosen in it
+      return;
+    }
+    const { shipped: isOwn, name, digest } = opened;
+    const wanted = isOwn ? null : needed;
     // the page's own begins with a digit that every link can do without; of another the state holds the image as it is shown
-    const imageOf = ({ image }) => (session.shipped ? image : fittedImage(image ?? input.first(), session.input));
-    store.move((state) => ({ ...state, network: { image: imageOf(state.network), layer: null, class: null, map: 0, at: null } }));
+    install(opened);
+    const imageOf = ({ image }) => (isOwn ? image : fittedImage(image ?? input.first(), opened.input));
+    const network = (before) => ({ of: isOwn ? null : { name, digest }, image: imageOf(before), layer: null, class: null, map: 0, at: null });
+    store.change("did.network.open", (state) => ({ ...state, network: network(state.network) }));
+    if (wanted !== null) {
+      write(problem, words.t("net.missing.other", { name: wanted.name }));
+    }
   }
 
   function setImage(image, { merge }) {
+    if (session === null) {
+      return false; // it is not known what the network takes
+    }
     write(problem, "");
-    store.change("did.network.image", (state) => ({ ...state, network: { ...state.network, image } }), merge === undefined ? {} : { merge });
+    return store.change("did.network.image", (state) => ({ ...state, network: { ...state.network, image } }), merge === undefined ? {} : { merge });
   }
 
   function setClass(k) {
@@ -170,16 +201,22 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
   // --- what is computed when ---
 
   function update(state, kind) {
-    if (session === null) {
-      const kept = rememberedNetwork(data);
-      if (kept !== undefined) {
-        install(kept);
-      } else if (!data.network || !openShipped()) {
-        parts.hidden = true;
-        write(problem, problem.textContent || words.t("net.none"));
-        return;
-      }
+    const { of } = state.network;
+    const wanted = networkOf(of);
+    needed = wanted === null && of !== null ? of : null;
+    missing.update(needed, state.network.image);
+    if (wanted === null) {
+      [session, seen] = [null, null];
+      parts.hidden = title.hidden = about.hidden = true;
+      shipped.hidden = !data.network;
+      write(fallback, "");
+      write(problem, needed === null ? problem.textContent || words.t("net.none") : problem.textContent);
+      return;
     }
+    if (session !== wanted) {
+      install(wanted);
+    }
+    title.hidden = about.hidden = false;
     parts.hidden = false;
     clearTimeout(timer);
     // one slow image may have been the machine's fault; three in a row are the network's
@@ -205,8 +242,21 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
     }
     const chosen = chosenMap(layer, map ?? 0, at ?? null);
     Object.assign(seen, chosen);
+    sayFallback({ layer, pinned, map: map ?? 0 });
     input.update(seen.image, given === null || seen.image === seen.given ? "" : words.t("net.fitted", session.input));
-    showParts(dark, pinned);
+    showParts(dark, isThere(pinned) ? pinned : null);
+  }
+
+  const isThere = (k) => k !== null && k < seen.look.shares.length;
+
+  /** What a state of strangers asks for and this network does not have is said, not passed over. */
+  function sayFallback({ layer, pinned, map }) {
+    const noClass = pinned !== null && !isThere(pinned);
+    const texts = [
+      noClass ? words.t("net.no.class", { class: pinned, count: seen.look.shares.length }) : "",
+      layer !== null && seen.layer === null ? words.t("net.no.map", { layer, map }) : "",
+    ];
+    write(fallback, texts.filter((text) => text !== "").join(" "));
   }
 
   /** Every change of the state copies the image, but not its numbers. */
@@ -281,6 +331,7 @@ export function makeNetworkView({ store, words, data, announce, complain, isDark
   return {
     element,
     update,
+    takeNetwork,
     destroy: () => {
       clearTimeout(timer);
       input.destroy();

@@ -65,6 +65,6 @@ export const FIRST_STATE = {
     direction: "forward",
     sums: "running",
   },
-  network: { image: null, layer: null, class: null, map: 0, at: null },
+  network: { of: null, image: null, layer: null, class: null, map: 0, at: null },
   mistakes: { id: null },
 };

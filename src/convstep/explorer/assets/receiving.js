@@ -1,10 +1,41 @@
-// Files that are dropped onto a view or pasted into it.
-// One rule: a notebook around the page keeps what is meant for it.
+// Files that are dropped onto the page or pasted into it: images for the view, networks and states for whoever opens them.
+// One rule: what a file is, its content says, not where it fell; and a notebook around the page keeps what is meant for it.
 
 const LISTENERS = ["dragenter", "dragover", "dragleave", "drop"];
+const ROUTED = "convstep-file"; // the event that says what was received
+const HEAD = 256; // bytes that tell what a file is
 
 /**
- * Receive files for as long as an element is in sight.
+ * Say what a file is.
+ * @param {File} file
+ * @returns {Promise<"network"|"state"|"image">} an image if it is nothing else: whether it can be read is another question
+ */
+export async function kindOfFile(file) {
+  const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
+  const name = file.name ?? "";
+  if (/\.convstep$/i.test(name) || String.fromCharCode(...head.subarray(0, 4)) === "PK\x03\x04") {
+    return "network";
+  }
+  return /\.json$/i.test(name) || /^\uFEFF?\s*[{[]/.test(new TextDecoder().decode(head)) ? "state" : "image";
+}
+
+/**
+ * Hand a file to whom it is for.
+ * @param {HTMLElement} element in the page
+ * @param {File} file
+ * @param {(file: File) => void} [receive] takes it if it is an image
+ */
+export async function routeFile(element, file, receive) {
+  const kind = await kindOfFile(file);
+  if (kind === "image" && receive !== undefined) {
+    receive(file);
+  } else {
+    element.dispatchEvent(new CustomEvent(ROUTED, { detail: { kind, file }, bubbles: true }));
+  }
+}
+
+/**
+ * Receive image files for as long as an element is in sight.
  * @param {HTMLElement} element
  * @param {(file: File) => void} receive
  * @returns {() => void} stops it
@@ -17,11 +48,11 @@ export function receiveFiles(element, receive) {
     const [file] = event.clipboardData?.files ?? [];
     if (here && file !== undefined && element.offsetParent !== null) {
       event.preventDefault();
-      receive(file);
+      routeFile(element, file, receive);
     }
   };
   const drag = (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) {
+    if (!hasFiles(event)) {
       return;
     }
     event.preventDefault();
@@ -29,7 +60,7 @@ export function receiveFiles(element, receive) {
     const [file] = event.dataTransfer.files;
     if (event.type === "drop" && file !== undefined) {
       event.stopPropagation();
-      receive(file);
+      routeFile(element, file, receive);
     }
   };
   // the element is put into the page after it was made
@@ -43,4 +74,29 @@ export function receiveFiles(element, receive) {
     document.removeEventListener("paste", paste);
     LISTENERS.forEach((type) => target?.removeEventListener(type, drag));
   };
+}
+
+/**
+ * Open what is dropped anywhere on the page and is no image of the view: the views hand it up, and the rest falls here.
+ * @param {HTMLElement} element the whole page
+ * @param {{ network: (file: File) => void, state: (file: File) => void, image: (file: File) => void }} openers
+ */
+export function openFiles(element, openers) {
+  element.addEventListener(ROUTED, ({ detail }) => openers[detail.kind](detail.file));
+  element.addEventListener("dragover", (event) => {
+    if (hasFiles(event)) {
+      event.preventDefault();
+    }
+  });
+  element.addEventListener("drop", (event) => {
+    const [file] = event.dataTransfer?.files ?? [];
+    if (file !== undefined) {
+      event.preventDefault();
+      routeFile(element, file);
+    }
+  });
+}
+
+function hasFiles(event) {
+  return Boolean(event.dataTransfer?.types.includes("Files"));
 }

@@ -17,10 +17,11 @@ const LARGEST_FILE = 8 * 2 ** 20; // bytes
 
 /**
  * Make the panel.
- * @param {{ store: object, words: object, data: object, place: string, announce: (text: string) => void, picture: () => SVGElement|null }} parts
- * @returns {{ element: HTMLElement, update: () => void, destroy: () => void }}
+ * @param {{ store: object, words: object, data: object, place: string, announce: (text: string) => void,
+ *   complain: (text: string) => void, picture: () => SVGElement|null }} parts
+ * @returns {{ element: HTMLElement, update: () => void, open: (file: File) => void, destroy: () => void }} open: reads a state from a file
  */
-export function makeSharePanel({ store, words, data, place, announce, picture }) {
+export function makeSharePanel({ store, words, data, place, announce, complain, picture }) {
   const said = h("p", { class: "cs-share-said", role: "status" });
   const code = h("code", {});
   const codeNote = h("p", { class: "cs-note" });
@@ -28,10 +29,11 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
   const onLink = { focus: () => link.select() };
   const link = h("input", { type: "text", readonly: true, class: "cs-share-link", "aria-label": words.t("share.link"), on: onLink });
   const linkNote = h("p", { class: "cs-note" });
+  const fileNote = h("p", { class: "cs-note" });
   const chooser = h("input", { type: "file", accept: ".json,application/json", hidden: true, on: { change: onChoose } });
   const element = h(
     "details",
-    { class: "cs-share cs-card", on: { toggle: refresh, dragover: onDrag, drop: onDrop } },
+    { class: "cs-share cs-card", on: { toggle: refresh } },
     h("summary", {}, h("h2", {}, words.t("share.title")), " ", h("span", { class: "cs-soft" }, words.t("share.summary"))),
     h(
       "div",
@@ -49,7 +51,7 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
         { class: "cs-share-rest" },
         section("share.link", place === "widget" ? [note("share.link.widget")] : [link, linkNote, button("share.copy_link", copyLink)]),
         section("share.file", [
-          note("share.file.note"),
+          fileNote,
           button("share.save_file", saveFile),
           button("share.open_file", () => chooser.click()),
           chooser,
@@ -92,23 +94,36 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
     }
     write(codeNote, words.t(store.state.view === "network" ? "share.code.runs" : "share.code.note"));
     write(code, await program());
+    write(fileNote, [words.t("share.file.note"), withoutNetwork()].filter((text) => text !== "").join(" "));
     if (place !== "widget") {
       link.value = await address();
       const key = link.value.length > LONG_LINK ? "share.link.long" : "share.link.length";
       const where = place === "served" ? words.t("share.link.served") : location.protocol === "file:" ? words.t("share.link.own_file") : "";
-      write(linkNote, `${words.t(key, { length: link.value.length })} ${where}`.trim());
+      write(linkNote, [words.t(key, { length: link.value.length }), where, withoutNetwork()].filter((text) => text !== "").join(" "));
     }
+  }
+
+  /** A network that the visitor opened is named in the state, but is not in it. */
+  function withoutNetwork() {
+    const { of } = store.state.network;
+    return of === null ? "" : words.t("share.network", { name: of.name });
   }
 
   async function program() {
     const { state } = store;
     const index = state.view === "mistakes" && data.mistakes ? await loadMistakes(data.mistakes) : null;
     const mistake = index && (index.byId.get(state.mistakes.id ?? index.list[0].id) ?? null);
-    return snippetOf(state, { words, mistake, network: shownNetworkName(data), digit: data.digits?.[FIRST_DIGIT]?.index });
+    return snippetOf(state, { words, mistake, network: shownNetworkName(data, state.network.of), digit: data.digits?.[FIRST_DIGIT]?.index });
   }
 
   async function address() {
     return `${location.href.split("#")[0]}#state=${await encodeState(store.state)}`;
+  }
+
+  /** What was opened can have been dropped far from here: it is complained of where every view is seen. */
+  function refuse(text) {
+    write(said, text);
+    complain(text);
   }
 
   function say(text) {
@@ -144,34 +159,19 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
     open(file);
   }
 
-  function onDrag(event) {
-    if (event.dataTransfer?.types.includes("Files")) {
-      event.preventDefault();
-    }
-  }
-
-  function onDrop(event) {
-    const [file] = event.dataTransfer?.files ?? [];
-    if (file !== undefined) {
-      event.preventDefault();
-      event.stopPropagation();
-      open(file);
-    }
-  }
-
   async function open(file) {
     if (file === undefined) {
       return;
     }
     if (file.size > LARGEST_FILE) {
-      say(words.t("share.too_large", { name: file.name }));
+      refuse(words.t("share.too_large", { name: file.name }));
       return;
     }
     let state;
     try {
       state = readState(await file.text());
     } catch (problem) {
-      say(sayProblem(problem, words));
+      refuse(sayProblem(problem, words));
       return;
     }
     store.replace(state, "did.open");
@@ -219,6 +219,7 @@ export function makeSharePanel({ store, words, data, place, announce, picture })
   return {
     element,
     update: later,
+    open,
     destroy: () => {
       clearTimeout(timer);
       unsubscribe();
