@@ -63,12 +63,20 @@ export function makeStepper({ label, less, more, least, most, change, role }) {
   const element = h("div", { class: "cs-field-row" }, h("label", { for: id }, label), h("div", { class: "cs-stepper" }, down, input, up));
   let value = least;
 
+  /** What is typed is taken as it is, or refused in words: the view that hears "cs-refused" says them. */
   function onChange() {
-    set(Number(input.value));
+    const wanted = input.value.trim() === "" ? NaN : Number(input.value);
+    if (Number.isInteger(wanted) && wanted >= least && wanted <= most) {
+      set(wanted);
+      return;
+    }
+    const detail = { label, text: input.value, least, most };
+    update(value);
+    element.dispatchEvent(new CustomEvent("cs-refused", { bubbles: true, detail }));
   }
 
   function set(wanted) {
-    const next = Math.min(Math.max(Math.round(wanted) || 0, least), most);
+    const next = Math.min(Math.max(wanted, least), most);
     if (next === value || change(next) === false) {
       update(value);
     }

@@ -5,12 +5,14 @@ import { h, newId, setAttribute, write } from "./dom.js";
 import { exactNumber, plainNumber } from "./numbers.js";
 
 const SHOWN = 60;
+const WHOLE = 12; // so many rows stand there without scrolling
 const COLUMNS = 5;
 
 /**
  * Make the card.
  * @param {{ words: object }} parts
- * @returns {{ element: HTMLElement, show: (entry: object) => void, progress: (landed: (i: number) => boolean, sentence: string) => void }}
+ * @returns {{ element: HTMLElement, show: (entry: object) => void, progress: (landed: (i: number) => boolean, sentence: string) => void,
+ *   reveal: () => void }}
  *   an entry has title,
  *   text, columns (headings) and terms: { factors: string[], product: number }[]; `progress` greys what has not been added yet
  */
@@ -20,13 +22,14 @@ export function makeEntryCard({ words }) {
   const text = h("p", {});
   const head = h("thead");
   const body = h("tbody");
-  const more = h("p", { class: "cs-note" });
+  const hint = h("p", { class: "cs-note cs-scroll-hint" });
+  const more = h("p", { class: "cs-note cs-more" });
   const region = h(
     "div",
     { class: "cs-terms", role: "region", tabindex: 0, "aria-label": words.t("entry.terms") },
     h("table", {}, head, body),
   );
-  const element = h("section", { class: "cs-card cs-summed", "aria-labelledby": id }, title, text, region, more);
+  const element = h("section", { class: "cs-card cs-summed", "aria-labelledby": id }, title, text, region, hint, more);
   const headings = Array.from({ length: COLUMNS }, () => h("th", { scope: "col" }));
   head.append(h("tr", {}, headings));
   const rows = []; // as many as were ever needed at once: the card follows the window while it plays
@@ -54,6 +57,9 @@ export function makeEntryCard({ words }) {
     });
     rows.forEach((row, i) => setAttribute(row, "hidden", i >= count));
     region.hidden = count === 0;
+    region.classList.toggle("cs-long", count > WHOLE);
+    hint.hidden = count <= WHOLE;
+    write(hint, count > WHOLE ? words.t("entry.scroll", { count }) : "");
     const rest = terms.slice(SHOWN);
     const total = rest.reduce((so, { product }) => so + product, sum ?? 0);
     write(more, rest.length > 0 ? words.t("entry.more", { count: rest.length, total: plainNumber(total) }) : "");
@@ -67,5 +73,11 @@ export function makeEntryCard({ words }) {
     }
   }
 
-  return { element, show, progress };
+  /** Bring the card into view, if it is not. */
+  function reveal() {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    element.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+  }
+
+  return { element, show, progress, reveal };
 }

@@ -8,6 +8,7 @@ import { exactNumber, shortNumber } from "./numbers.js";
 
 export const CELL = 40; // units of the drawing; the style sheet says how large a unit is
 const RIM = 4;
+const FONTS = [15, 15, 15, 15, 13.5, 11.5, 10.4, 9.2, 8, 7.2]; // for a text of so many characters
 const LEGIBLE = 25; // pixels of a cell from which on its number is written
 // drawn in this order; each mark has a shape of its own too, so that none depends on a colour
 const MARKS = ["chosen", "feeds", "depends", "mark", "differs", "reach", "window", "here"];
@@ -29,14 +30,13 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
   const table = svg("g", { role: "grid", "aria-label": label });
   const frameHatch = svg("path", { class: "cs-frame", fill: `url(#${hatch})` });
   const unused = svg("path", { class: "cs-unused", fill: `url(#${cross})` });
-  const veilPath = svg("path", { class: "cs-veil" });
   const cursor = svg("rect", { class: "cs-cursor", width: CELL, height: CELL, rx: 3, visibility: "hidden" });
   const marks = new Map(MARKS.map((name) => [name, makeMark(name)]));
   const still = svg("g", { "aria-hidden": "true" }, frameHatch, unused);
   const picture = svg("svg", { class: "cs-matrix" }, svg("defs", {}, hatching(hatch), crossing(cross)), table, still);
   // what moves is a drawing of its own, so that a step does not paint the cells again
   const moving = [...marks.values()].map((mark) => mark.group);
-  const overlay = svg("svg", { class: "cs-overlay", "aria-hidden": "true" }, veilPath, moving, cursor);
+  const overlay = svg("svg", { class: "cs-overlay", "aria-hidden": "true" }, moving, cursor);
   const element = h("div", { class: `cs-grid cs-grid-${size}` }, picture, overlay);
 
   let view = null;
@@ -44,6 +44,7 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
   let cells = [];
   let byNode = new Map();
   let numbersShown = false;
+  let veiled = Infinity; // the first cell that is faded
   let stop = null; // the cell that the Tab key reaches
 
   const observer = new ResizeObserver(([entry]) => {
@@ -77,6 +78,7 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
       }
       lines.push(line);
     }
+    veiled = cells.length;
     byNode = new Map(cells.map((cell) => [cell.node, cell]));
     table.replaceChildren(...lines);
     setAttribute(frameHatch, "d", framePath());
@@ -128,7 +130,7 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
     const text = shortNumber(cell.value);
     write(cell.text, text);
     setAttribute(cell.text, "fill", ink);
-    setAttribute(cell.text, "font-size", text.length <= 3 ? 15 : text.length === 4 ? 13.5 : 11.5);
+    setAttribute(cell.text, "font-size", FONTS[Math.min(text.length, FONTS.length - 1)]);
   }
 
   function labelCell(cell) {
@@ -201,17 +203,16 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
   }
 
   /**
-   * Cover what the loops have not reached yet.
+   * Fade what the loops have not reached yet. (Grids that are veiled have no frame.)
    * @param {[number, number]|null} last the last cell that they reached, in reading order; null covers nothing
    */
   function veil(last) {
-    const { rows, columns, frame } = view;
-    const path =
-      last === null
-        ? ""
-        : block(last[0] + frame.top, last[1] + 1 + frame.left, 1, columns - last[1] - 1) +
-          block(last[0] + 1 + frame.top, frame.left, rows - last[0] - 1, columns);
-    setAttribute(veilPath, "d", path);
+    const { columns } = view;
+    const from = last === null ? cells.length : last[0] * columns + last[1] + 1;
+    for (let i = Math.min(from, veiled); i < Math.max(from, veiled); i += 1) {
+      cells[i].node.classList.toggle("cs-later", i >= from);
+    }
+    veiled = from;
   }
 
   /** Make a cell the one that the Tab key reaches; with `take`, go there. */

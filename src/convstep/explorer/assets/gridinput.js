@@ -1,8 +1,9 @@
 // What pointers and keys do on a grid: walk, type, spin, paint, pick, move the window.
 // One rule: whatever a pointer can do, keys can do too.
 
+import { LIMITS } from "./checking.js";
 import { h, setAttribute } from "./dom.js";
-import { exactNumber, readNumber, stepped } from "./numbers.js";
+import { exactNumber, stepped, typedNumber } from "./numbers.js";
 
 const BEGINS_NUMBER = /^[\d.,+\u2212-]$/;
 let gestures = 0;
@@ -191,13 +192,13 @@ export function listenToGrid({ element, picture, words, hooks, focus, showCursor
   function onFieldKey(event) {
     event.stopPropagation();
     if (event.key === "Enter" || event.key === "Tab") {
-      const value = readNumber(field.value);
+      const { value, problem } = typedNumber(field.value, LIMITS.value);
       if (event.key === "Enter" || value === null) {
         event.preventDefault();
       }
       if (value === null) {
         setAttribute(field, "aria-invalid", "true");
-        hooks.refuse?.(field.value);
+        hooks.refuse?.(field.value, problem);
       } else {
         closeField(true, event.key === "Enter");
       }
@@ -211,11 +212,13 @@ export function listenToGrid({ element, picture, words, hooks, focus, showCursor
     if (field === null) {
       return;
     }
-    const [closing, value] = [field, readNumber(field.value)];
+    const [closing, { value, problem }] = [field, typedNumber(field.value, LIMITS.value)];
     const { r, c, value: before } = closing.cell;
     field = null;
     closing.remove();
-    if (keep && value !== null && !Object.is(value, before)) {
+    if (keep && value === null) {
+      hooks.refuse?.(closing.value, problem);
+    } else if (keep && !Object.is(value, before)) {
       hooks.edit(r, c, value, {});
     }
     if (back) {

@@ -7,7 +7,7 @@ import { h } from "./dom.js";
 import { makeImagePicker } from "./images.js";
 import { reshaped } from "./settling.js";
 
-const LARGEST_SIDE = 32; // what still plays smoothly
+const LARGEST_SIDE = 32; // of a picture that is taken: what still plays smoothly
 
 /**
  * Make the settings of an image.
@@ -26,8 +26,8 @@ export function makeImageSettings({ words, data, announce, change }) {
   const setting = (key, most, next) =>
     makeSetting({ key, most, words, change, next: (part, value) => ({ ...part, image: next(part.image, value) }) });
   const settings = {
-    height: setting("height", LARGEST_SIDE, (image, height) => resizedImage(image, { height })),
-    width: setting("width", LARGEST_SIDE, (image, width) => resizedImage(image, { width })),
+    height: setting("height", LIMITS.side, (image, height) => resizedImage(image, { height })),
+    width: setting("width", LIMITS.side, (image, width) => resizedImage(image, { width })),
     channels: setting("channels", LIMITS.channels, withChannels),
   };
   const element = h(

@@ -6,7 +6,7 @@ import { h, setAttribute, write } from "./dom.js";
 import { makeEntryCard } from "./entrycard.js";
 import { entryName } from "./figure.js";
 import { makeLayerActions } from "./layeractions.js";
-import { makeLayerBackward } from "./layerbackward.js";
+import { exampleTap, makeLayerBackward } from "./layerbackward.js";
 import { makeLayerForward } from "./layerforward.js";
 import { makeLayerScenes } from "./layerscene.js";
 import { makeLayerSettings } from "./layersettings.js";
@@ -37,7 +37,7 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
   let [shownKey, shownFound, shownSum, lookout] = ["", null, null, null];
 
   const looks = (name) => ({ enter: (r, c) => lookout.look(name, r, c), leave: () => lookout.leave() });
-  const refuse = (text) => complain(words.t("cell.refused", { text }));
+  const refuse = (text, problem) => complain(words.t(`cell.refused.${problem}`, { text }));
   const parts = { words, isDark, actions, tools, now, looks, pick, refuse };
   const stages = { forward: makeLayerForward(parts), backward: makeLayerBackward(parts) };
   const entries = { ...stages.forward.entries, ...stages.backward.entries };
@@ -79,10 +79,11 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
       "div",
       { class: "cs-columns" },
       settings.element,
-      h("div", { class: "cs-content" }, stages.forward.element, stages.backward.element, card.element, sizes.element),
+      h("div", { class: "cs-content" }, stages.forward.element, card.element, stages.backward.element, sizes.element),
     ),
     whisper.element,
   );
+  element.addEventListener("cs-refused", ({ detail }) => complain(words.t("number.refused", detail)));
   element.addEventListener("cs-playing", ({ detail }) => {
     element.classList.toggle("cs-gliding", !detail);
     if (!detail) {
@@ -111,6 +112,7 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     if (at !== null && !["products", "pieces", "shares"].includes(tensor)) {
       picked = { tensor, index: at };
       showPicked("change");
+      card.reveal();
       announce(sayEntry(picked));
     }
   }
@@ -140,7 +142,7 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     };
   }
 
-  /** The card shows what was chosen; on the way back it begins with the cell in the middle of the window. */
+  /** The card shows what was chosen; on the way back it begins with the cell that the text follows. */
   function showPicked(kind) {
     const { layer } = store.state;
     const chosen = picked !== null && stillThere(picked) ? picked : layer.direction === "backward" ? followed() : null;
@@ -166,17 +168,17 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
     );
   }
 
-  /** The cell in the middle of the window, and while the page plays the one that was there when it began: its sum is seen to grow. */
+  /** The cell that makes a good example, and while the page plays the one that was there when it began: its sum is seen to grow. */
   function followed() {
     const { layer } = store.state;
     if (player.playing && following !== null && stillThere(following)) {
       return following;
     }
     const { rows, columns } = scene();
-    const tap = Math.floor(rows.kernel / 2);
+    const [i, j] = exampleTap(scene(), layer.at, layer.channel);
     following = {
       tensor: "dxPadded",
-      index: [layer.at[0] * rows.stride + tap * rows.dilation, layer.at[1] * columns.stride + tap * columns.dilation, layer.channel],
+      index: [layer.at[0] * rows.stride + i * rows.dilation, layer.at[1] * columns.stride + j * columns.dilation, layer.channel],
     };
     return following;
   }
@@ -202,6 +204,9 @@ export function makeLayerView({ store, words, data, announce, complain, isDark }
       stage.element.hidden = name !== layer.direction;
     }
     direction.update(layer.direction);
+    if (turned) {
+      stages[layer.direction].place(card.element);
+    }
     const news = turned ? "change" : kind;
     const reading = news === "change" || player.reading();
     stages[layer.direction].update(news, reading);

@@ -16,7 +16,8 @@ const DZ_FILLS = ["ones", "one", "zeros", "random", "squares"];
  * Make the stage.
  * @param {{ words: object, isDark: () => boolean, actions: object, tools: object, now: Function, looks: Function, pick: Function,
  *   refuse: Function }} parts as for the way forward
- * @returns {{ element: HTMLElement, entries: object, update: (kind: string, reading: boolean) => void, pictures: () => object[] }}
+ * @returns {{ element: HTMLElement, entries: object, update: (kind: string, reading: boolean) => void, place: Function, pictures:
+ *   () => object[] }} place: where the card of an entry stands
  */
 export function makeLayerBackward({ words, isDark, actions, tools, now, looks, pick, refuse }) {
   const gridOf = (name, kind, size, hooks = {}) =>
@@ -77,6 +78,7 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
   });
   const says = Object.fromEntries(["dz", "image", "filter", "bias", "sum"].map((name) => [name, h("p", { class: "cs-says cs-number" })]));
   const received = [0, 1].map(() => h("span", { class: "cs-between cs-factor cs-number" }));
+  const slot = h("div", { class: "cs-slot" }); // the sum of a cell of dA_prev stands beside its story
   const element = h(
     "div",
     { class: "cs-backward" },
@@ -92,6 +94,7 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
       "div",
       { class: "cs-cards" },
       card("image", [says.dz, says.image], []),
+      slot,
       card(
         "filter",
         [says.filter],
@@ -243,7 +246,7 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     write(says.dz, words.t("layer.back.says.dz", values));
     write(says.image, words.t("layer.back.says.image", values));
     write(says.filter, words.t("layer.back.says.filter", values));
-    write(says.bias, words.t("layer.back.says.bias", values));
+    write(says.bias, words.t(which === "final" ? "layer.back.says.bias.final" : "layer.back.says.bias", values));
     write(says.sum, sumOfDz(scene, at, which));
     says.sum.title = exactNumber(landed.db.data[at[2]]);
   }
@@ -268,27 +271,54 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     element,
     entries,
     update,
+    place: (summed) => slot.append(summed),
     pictures: () => picturesOf({ dZ: entries.dz, W: entries.backFilter, dA_prev: entries.gradient, dW: entries.dw }),
   };
 }
 
-/** A cell of the window that makes a good example: inside the image, with a weight and a number that are not 0. */
-function exampleTap(scene, at, channel) {
+/**
+ * A cell of the window that makes a good example: with a weight and a number that are not 0, and best with two products that are not.
+ * @param {object} scene
+ * @param {number[]} at
+ * @param {number} channel
+ * @returns {[number, number]} its place in the window
+ */
+export function exampleTap(scene, at, channel) {
   const { rows, columns } = scene;
   const [top, left] = [at[0] * rows.stride, at[1] * columns.stride];
-  let best = [0, 0];
-  let most = -1;
+  let [best, most] = [[0, 0], -1];
   for (let i = 0; i < rows.kernel; i += 1) {
     for (let j = 0; j < columns.kernel; j += 1) {
       const [r, c] = [top + i * rows.dilation, left + j * columns.dilation];
       const inside = r >= rows.before && r < rows.before + rows.size && c >= columns.before && c < columns.before + columns.size;
-      const worth =
-        inside * 4 + (valueOf(scene, "filters", [i, j, channel, at[2]]) !== 0) * 2 + (valueOf(scene, "padded", [r, c, channel]) !== 0);
-      if (worth > most) {
-        most = worth;
-        best = [i, j];
-      }
+      const weight = valueOf(scene, "filters", [i, j, channel, at[2]]) !== 0;
+      const number = valueOf(scene, "padded", [r, c, channel]) !== 0;
+      const worth = inside * 8 + weight * 4 + (weight && overlaps(scene, [r, c, channel])) * 2 + number;
+      [best, most] = worth > most ? [[i, j], worth] : [best, most];
     }
   }
   return best;
+}
+
+/** Whether two pieces at the least that are not 0 land on a cell. */
+function overlaps(scene, [r, c, channel]) {
+  const { rows, columns, dz } = scene;
+  let pieces = 0;
+  for (const [i, h] of reaching(rows, r)) {
+    for (const [j, v] of reaching(columns, c)) {
+      for (let k = 0; k < dz.shape[2]; k += 1) {
+        pieces += valueOf(scene, "filters", [i, j, channel, k]) * valueOf(scene, "dz", [h, v, k]) !== 0;
+        if (pieces === 2) {
+          return true;
+        }
+      }
+    }
+  }
+  return false;
+}
+
+/** The taps of one axis that meet a place, each with the output of its window. */
+function reaching({ kernel, dilation, stride, out }, place) {
+  const pairs = Array.from({ length: kernel }, (_, tap) => [tap, (place - tap * dilation) / stride]);
+  return pairs.filter(([, output]) => Number.isInteger(output) && output >= 0 && output < out);
 }

@@ -15,7 +15,8 @@ const WRITTEN = 5; // the largest window whose terms are written out
  * Make the stage.
  * @param {{ words: object, isDark: () => boolean, actions: object, tools: object, now: Function, looks: (name: string) => object,
  *   pick: Function, refuse: Function }} parts looks: the hooks of a grid that tell the lookout
- * @returns {{ element: HTMLElement, entries: object, update: (kind: string, reading: boolean) => void, pictures: () => object[] }}
+ * @returns {{ element: HTMLElement, entries: object, update: (kind: string, reading: boolean) => void, place: Function, pictures:
+ *   () => object[] }} place: where the card of an entry stands
  */
 export function makeLayerForward({ words, isDark, actions, tools, now, looks, pick, refuse }) {
   const gridOf = (kind, size, hooks = {}) =>
@@ -186,7 +187,13 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
     });
   }
 
-  return { element, entries, update, pictures: () => picturesOf({ A_prev: entries.image, W: entries.filter, Z: entries.output }) };
+  return {
+    element,
+    entries,
+    update,
+    place: (card) => element.append(card),
+    pictures: () => picturesOf({ A_prev: entries.image, W: entries.filter, Z: entries.output }),
+  };
 }
 
 /**
@@ -252,8 +259,12 @@ function noteOfImage({ rows, columns, unusedRows, unusedColumns }, words) {
   if (rows.padded > rows.size || columns.padded > columns.size) {
     notes.push(words.t("layer.image.padding", { height: rows.padded, width: columns.padded }));
   }
-  if (unusedRows.length + unusedColumns.length > 0) {
-    notes.push(words.t("layer.image.unused", { rows: unusedRows.length, columns: unusedColumns.length }));
+  if (rows.ignored + columns.ignored > 0) {
+    notes.push(words.t("layer.image.unused", { rows: rows.ignored, columns: columns.ignored }));
+  }
+  const between = [unusedRows.length - rows.ignored, unusedColumns.length - columns.ignored];
+  if (between.some((count) => count > 0)) {
+    notes.push(words.t("layer.image.between", { rows: between[0], columns: between[1] }));
   }
   return notes.join(" ") || words.t("layer.image.note");
 }

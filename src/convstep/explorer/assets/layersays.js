@@ -3,7 +3,7 @@
 
 import { convDependencies } from "./dependencies.js";
 import { entryName } from "./figure.js";
-import { factor, plainNumber } from "./numbers.js";
+import { plainNumber } from "./numbers.js";
 
 const NAMES = { padded: "A_prev", filters: "W", bias: "b", z: "Z", dz: "dZ", dxPadded: "dA_prev", dw: "dW", db: "db" };
 
@@ -110,7 +110,7 @@ export function layerSum(words, scene, entry) {
   const { tensor, index, found } = entry;
   const own = { padded: "z", filters: "z", bias: "z", dz: "dx" }[tensor];
   const terms = found.terms.filter(({ of }) => own === undefined || of === own || (own === "dx" && of === "dxPadded"));
-  const number = (of, at) => `${layerEntry(scene, of, at)} = ${factor(valueOf(scene, of, at))}`;
+  const number = (of, at) => `${layerEntry(scene, of, at)} = ${plainNumber(valueOf(scene, of, at))}`;
   const step = ({ of, at, dz }) => (dz ?? (of === "z" ? at : null))?.slice() ?? null;
   const rows = terms.map((term) => ({
     step: step(term),
@@ -124,9 +124,15 @@ export function layerSum(words, scene, entry) {
   return {
     title: layerEntry(scene, tensor, index),
     text: sayLayerEntry(words, scene, entry),
-    columns: [words.t("entry.step"), words.t("entry.first"), words.t("entry.second")],
+    columns: [words.t("entry.step"), ...headingsOf(words, terms[0]?.of)],
     terms: rows,
   };
+}
+
+/** What the two factors of a term are. */
+function headingsOf(words, of) {
+  const [dz, cell, weight] = ["dZ", words.t("entry.cell"), words.t("entry.weight")];
+  return { z: [cell, weight], dw: [cell, dz], db: [dz, ""] }[of] ?? [dz, weight];
 }
 
 /**

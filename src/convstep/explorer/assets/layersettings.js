@@ -18,7 +18,7 @@ export function makeLayerSettings({ words, data, announce, change }) {
   const image = makeImageSettings({ words, data, announce, change });
   const stepper = (key, most, next, least) => makeSetting({ key, most, next, least, words, change });
   const steppers = {
-    size: stepper("size", 7, (layer, size) => ({ ...layer, filters: resizedFilters(layer, size) })),
+    size: stepper("size", LIMITS.kernel, (layer, size) => ({ ...layer, filters: resizedFilters(layer, size) })),
     count: stepper("count", LIMITS.filters, withCount),
     stride: stepper("stride", LIMITS.stride, (layer, stride) => ({ ...layer, stride })),
     dilation: stepper("dilation", LIMITS.dilation, (layer, dilation) => ({ ...layer, dilation })),

@@ -6,9 +6,9 @@
 const MINUS = "\u2212";
 
 /**
- * Write a number into a cell: at most five characters, six with an exponent.
+ * Write a number into a cell: five characters, six with an exponent, and a sign. (1.5e−300 has eight: two digits are the least.)
  * @param {number} value
- * @returns {string} "0.25", "−3", "0.33", "2e−5", "∞", "NaN"
+ * @returns {string} "0.25", "−3", "0.333", "1.5e−3", "∞", "NaN"
  */
 export function shortNumber(value) {
   return fitted(value, 5);
@@ -53,16 +53,41 @@ export function added(value) {
 /**
  * Read what somebody typed: "0.5", "0,5", "-1", "−1", "1/9", "1e-3".
  * @param {string} text
- * @returns {number|null} null if it is not a finite number
+ * @returns {number|null} null if it is not a finite number, or cannot be kept as it is
  */
 export function readNumber(text) {
-  const plain = text.trim().replaceAll(MINUS, "-").replaceAll("，", ".").replaceAll(",", ".").replaceAll("。", ".");
+  return typedNumber(text).value;
+}
+
+/**
+ * Read what somebody typed, or say what is wrong with it.
+ * @param {string} text
+ * @param {number} [limit] the largest size
+ * @returns {{ value: number|null, problem: "word"|"comma"|"tiny"|"large"|null }} comma: it may group digits (1,000) or divide them
+ */
+export function typedNumber(text, limit = Infinity) {
+  const refused = (problem) => ({ value: null, problem });
+  const plain = text.trim().replaceAll(MINUS, "-").replaceAll("，", ",").replaceAll("。", ".");
   const parts = plain.split("/").map((part) => part.trim());
-  if (parts.length > 2 || parts.some((part) => !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(part))) {
-    return null;
+  if (parts.some((part) => /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(part))) {
+    return refused("comma");
   }
-  const value = parts.length === 2 ? Number(parts[0]) / Number(parts[1]) : Number(parts[0]);
-  return Number.isFinite(value) ? value + 0 : null;
+  const numbers = parts.map((part) => part.replace(",", "."));
+  if (numbers.length > 2 || numbers.some((part) => !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(part))) {
+    return refused("word");
+  }
+  const isZero = (part) => !/[1-9]/.test(part.replace(/e.*/i, ""));
+  const value = numbers.length === 2 ? Number(numbers[0]) / Number(numbers[1]) : Number(numbers[0]);
+  if (numbers.length === 2 && isZero(numbers[1])) {
+    return refused("word");
+  }
+  if (numbers.some((part) => Number(part) === 0 && !isZero(part)) || (value === 0 && !isZero(numbers[0]))) {
+    return refused("tiny");
+  }
+  if (!Number.isFinite(value) || Math.abs(value) > limit) {
+    return refused("large");
+  }
+  return { value: value + 0, problem: null };
 }
 
 /**
@@ -75,43 +100,45 @@ export function stepped(value, step) {
   return Number((value + step).toPrecision(12)) + 0;
 }
 
+/** The number with all digits that there is room for. A sign is not counted: both signs have the same digits. */
 function fitted(value, room) {
   const known = special(value);
   if (known !== null) {
     return known;
   }
-  const exact = String(Number(value.toPrecision(12)));
-  if (exact.length <= room && !exact.includes("e")) {
-    return exact.replace("-", MINUS);
-  }
-  const size = Math.abs(value);
-  if (size < 10 ** (room - (value < 0 ? 1 : 0))) {
-    const whole = size < 1 ? 1 : Math.floor(Math.log10(size)) + 1;
-    for (let digits = Math.max(room - whole - (value < 0 ? 2 : 1), 0); digits >= 0; digits -= 1) {
-      const text = value.toFixed(digits);
-      if (text.length <= room && Number(text) !== 0 && (digits > 0 || Math.abs(value - Number(text)) < 0.5)) {
-        // a small number needs digits to say something: two in a cell, three in a sentence
-        return size < 1 && Math.abs(Number(text) - value) > (room > 5 ? 0.004 : 0.05) * size
-          ? scientific(value, room > 5 ? room + 1 : room)
-          : text.replace("-", MINUS);
-      }
-    }
-  }
-  return scientific(value, room > 5 ? room + 1 : room);
+  const size = Number(Math.abs(value).toPrecision(12));
+  const text = exactly(size, room) ?? rounded(size, room);
+  return (value < 0 ? MINUS : "") + text.replace("-", MINUS);
 }
 
-function scientific(value, room) {
-  const exact = String(value);
-  if (exact.length <= room) {
-    return exact.replace("e+", "e").replaceAll("-", MINUS);
-  }
-  for (let digits = Math.max(room - 5, 0); digits >= 0; digits -= 1) {
-    const text = value.toExponential(digits).replace("e+", "e");
-    if (text.length <= room || digits === 0) {
-      return text.replaceAll("-", MINUS);
+function exactly(size, room) {
+  const [fixed, scientific] = [String(size), exponential(size)];
+  return !fixed.includes("e") && fixed.length <= room ? fixed : scientific.length <= room + 1 ? scientific : null;
+}
+
+/** Of both ways to write it, the one that says more digits; two at the least. */
+function rounded(size, room) {
+  const fixed = longest(room - 2, 0, (digits) => (size < 1e15 ? size.toFixed(digits) : ""), room) ?? "";
+  const scientific = longest(room - 3, 1, (digits) => exponential(size, digits), room + 1) ?? exponential(size, 1);
+  return significant(fixed) >= significant(scientific) ? fixed : scientific;
+}
+
+function longest(most, least, write, room) {
+  for (let digits = most; digits >= least; digits -= 1) {
+    const text = write(digits);
+    if (text.length <= room) {
+      return text;
     }
   }
-  return exactNumber(value);
+  return null;
+}
+
+function exponential(size, digits) {
+  return size.toExponential(digits).replace("e+", "e");
+}
+
+function significant(text) {
+  return text.replace(/e.*/, "").replace(".", "").replace(/^0+/, "").length;
 }
 
 function special(value) {

@@ -23,9 +23,9 @@ const OPENING_IMAGE = {
   values: THREE.flatMap((row) => [...row].map((quarters) => (quarters === "." ? 0 : Number(quarters) / 4))),
 };
 
-// one gradient alone, two whose windows overlap, and one that is negative
+// one gradient alone, two whose windows share a column with weights that are not 0, and one that is negative
 const OPENING_DZ = new Array(100).fill(0);
-Object.entries({ 12: 1, 46: 1, 47: 2, 73: -1 }).forEach(([place, value]) => {
+Object.entries({ 12: 1, 45: 1, 47: 2, 73: -1 }).forEach(([place, value]) => {
   OPENING_DZ[place] = value;
 });
 

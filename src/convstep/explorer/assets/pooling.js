@@ -34,7 +34,7 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
   let [picked, following, shownKey, shownFound, shownSum, lookout] = [null, null, "", null, null, null];
 
   const looks = (name) => ({ enter: (r, c) => lookout.look(name, r, c), leave: () => lookout.leave() });
-  const refuse = (text) => complain(words.t("cell.refused", { text }));
+  const refuse = (text, problem) => complain(words.t(`cell.refused.${problem}`, { text }));
   const { entries, steps, ...stages } = makePoolStages({ words, isDark, actions, tools, now, looks, pick, refuse });
   lookout = makeLookout({
     entries,
@@ -73,10 +73,11 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
       "div",
       { class: "cs-columns" },
       settings.element,
-      h("div", { class: "cs-content" }, stages.forward.element, stages.backward.element, card.element, sizes.element),
+      h("div", { class: "cs-content" }, stages.forward.element, card.element, stages.backward.element, sizes.element),
     ),
     whisper.element,
   );
+  element.addEventListener("cs-refused", ({ detail }) => complain(words.t("number.refused", detail)));
   element.addEventListener("cs-playing", ({ detail }) => {
     element.classList.toggle("cs-gliding", !detail);
     if (!detail) {
@@ -104,6 +105,7 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
     const { tensor, index } = entries[name];
     picked = { tensor, index: index(r, c) };
     showPicked("change");
+    card.reveal();
     announce(
       sayPoolEntry(words, scene(), {
         ...picked,
@@ -173,6 +175,9 @@ export function makePoolingView({ store, words, data, announce, complain, isDark
       stage.element.hidden = name !== pooling.direction;
     }
     direction.update(pooling.direction);
+    if (turned) {
+      stages[pooling.direction].place(card.element);
+    }
     const news = turned ? "change" : kind;
     const reading = news === "change" || player.reading();
     stages[pooling.direction].update(news, reading);

@@ -3,7 +3,7 @@
 
 import { poolDependencies } from "./dependencies.js";
 import { entryName } from "./figure.js";
-import { factor, plainNumber } from "./numbers.js";
+import { plainNumber } from "./numbers.js";
 
 const POOL_NAMES = { image: "A_prev", a: "A", da: "dA", dx: "dA_prev", dxFirst: "dA_prev" };
 
@@ -63,7 +63,7 @@ export function poolSum(words, scene, entry) {
       product,
       factors: [
         `(${step.join(", ")})`,
-        `${entryName(POOL_NAMES[given[0]], given[1])} = ${factor(poolValue(scene, ...given))}`,
+        `${entryName(POOL_NAMES[given[0]], given[1])} = ${plainNumber(poolValue(scene, ...given))}`,
         of === "a" ? "" : portion,
       ],
     };
@@ -71,7 +71,7 @@ export function poolSum(words, scene, entry) {
   return {
     title: entryName(POOL_NAMES[tensor], index),
     text: sayPoolEntry(words, scene, entry),
-    columns: [words.t("entry.step"), words.t("entry.first"), words.t("pooling.share")],
+    columns: [words.t("entry.step"), tensor === "a" ? "A_prev" : "dA", words.t("pooling.share")],
     terms: rows,
   };
 }

@@ -16,7 +16,7 @@ import { RULES } from "./poolscene.js";
 export function makePoolSettings({ words, data, announce, change }) {
   const image = makeImageSettings({ words, data, announce, change });
   const steppers = {
-    size: makeSetting({ key: "size", most: 8, words, change, next: (pooling, size) => ({ ...pooling, size }) }),
+    size: makeSetting({ key: "size", most: LIMITS.pool, words, change, next: (pooling, size) => ({ ...pooling, size }) }),
     stride: makeSetting({ key: "stride", most: LIMITS.stride, words, change, next: (pooling, stride) => ({ ...pooling, stride }) }),
   };
   const choiceOf = (key, values) =>

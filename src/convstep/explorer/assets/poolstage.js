@@ -134,6 +134,7 @@ function makePoolForward({ words, isDark, actions, now, entries, steps }) {
   return {
     element,
     update,
+    place: (card) => element.append(card),
     pictures: () => [
       { name: "A_prev", grid: entries.image.grid },
       { name: "A", grid: entries.output.grid },
@@ -182,11 +183,13 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
     sign("→"),
     h("div", { class: "cs-pair" }, figures.dxCourse.element, figures.dxFirst.element),
   );
+  const slot = h("div", { class: "cs-slot" }); // the sum of a cell of dA_prev stands under it
   const element = h(
     "div",
     { class: "cs-backward" },
     h("div", { class: "cs-intro" }, intro, h("div", { class: "cs-sums" }, sums.element)),
     stage,
+    slot,
     h(
       "section",
       { class: "cs-card" },
@@ -272,6 +275,7 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
   return {
     element,
     update,
+    place: (card) => slot.append(card),
     pictures: () => [
       { name: "dA", grid: entries.da.grid },
       { name: "dA_prev", grid: entries.dxCourse.grid },

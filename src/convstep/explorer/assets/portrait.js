@@ -66,6 +66,10 @@ function standing(node) {
     WRITTEN_STYLES.filter((name) => look.getPropertyValue(name) !== "").forEach((name) =>
       copy.setAttribute(name, look.getPropertyValue(name)),
     );
+    if (node.closest(".cs-later") !== null) {
+      ["fill", "fill-opacity"].forEach((name) => copy.removeAttribute(name)); // a picture has no steps to come: full colours
+      copy.setAttribute("fill", node.getAttribute("fill") ?? "none");
+    }
     if (node.hasAttribute("fill") && node.getAttribute("fill").startsWith("url(")) {
       copy.setAttribute("fill", node.getAttribute("fill"));
     }

@@ -25,7 +25,8 @@ export function makeWhisper({ words }) {
     write(sentence, rounded ? words.t("legend.exactly", { text, value: exactNumber(value) }) : text);
   }
 
-  const hush = () => write(sentence, words.t("legend.prompt"));
+  const prompt = matchMedia("(hover: none)").matches ? "legend.prompt.touch" : "legend.prompt";
+  const hush = () => write(sentence, words.t(prompt));
   hush();
   return { element, say, hush };
 }
