@@ -35,7 +35,7 @@ def keras(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return module
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # longer, and Playwright's running loop would meet other tests'
 def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
     """Open the explorer's page in a real browser; tests that ask for it skip without one."""
     with running_explorer(tmp_path_factory.mktemp("explorer")) as running:
