@@ -459,6 +459,16 @@ class TestGraph:
             "draw_curves: test must be a mapping of names to values\n  given test 3",
         ),
         (
+            lambda: draw_curves({"loss": [1.0]}, test={"loss": "x"}),  # type: ignore[dict-item]
+            ArgumentTypeError,
+            "draw_curves: test['loss'] must hold real numbers, not text\n  given test['loss'] 'x'",
+        ),
+        (
+            lambda: draw_curves({"loss": [1.0]}, title=5),  # type: ignore[arg-type]
+            ArgumentTypeError,
+            "draw_curves: title must be a text, not 5\n  given title 5",
+        ),
+        (
             lambda: draw_curves([1, 2]),  # type: ignore[list-item]
             ArgumentTypeError,
             "draw_curves: history must be a mapping of names to values, or a sequence of such mappings\n  given history [1, 2]",
@@ -520,3 +530,26 @@ def test_what_cannot_be_drawn_is_refused_in_words(call: Any, kind: type[Exceptio
     with pytest.raises(kind) as error:
         call()
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("history", [{}, [], {"loss": []}])
+def test_curves_of_no_epoch_say_so_in_one_sentence(history: Any) -> None:
+    figure = draw_curves(history, test={"loss": 1})
+    assert [text.get_text() for text in figure.texts] == ["Training", "There is no epoch yet."]
+    check_layout(figure)
+
+
+def test_curves_of_the_largest_numbers_are_drawn_without_a_warning() -> None:
+    figure = draw_curves({"loss": [1e308, -1e308]}, test={"loss": 1e308})
+    check_layout(figure)
+    (axes,) = figure.axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert "8e+307" in labels
+    assert "−8e+307" in labels
+
+
+def test_filters_without_a_number_have_no_scale() -> None:
+    figure = draw_filters(np.full((2, 2, 1, 1), math.nan))
+    said = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert "None of their numbers is finite, so there is no scale." in said
+    assert "±" not in said

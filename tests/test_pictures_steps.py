@@ -247,6 +247,11 @@ class TestAccumulation:
         figure = draw_accumulation(trace(conv_backward, dZ, cache))
         assert "4.00 − 1.50 + 4.00 + 0.00 = 6.50 = dA_prev[0, 1, 1, 0]" in [text.replace(NO_BREAK, " ") for text in words(figure)]
 
+    def test_a_sum_of_rounded_terms_is_about_equal(self) -> None:
+        _, cache = conv_forward(np.ones((1, 1, 3, 1)), np.ones((1, 1, 1, 1)), np.zeros((1, 1, 1, 1)), {"stride": 1, "pad": 0})
+        figure = draw_accumulation(trace(conv_backward, np.full((1, 1, 3, 1), 1 / 3), cache))
+        assert "0.33 ≈ 0.33 ≈ dA_prev[0, 0, 0, 0]" in [text.replace(NO_BREAK, " ") for text in words(figure)]
+
     def test_chooses_the_first_entry_under_the_most_windows(self) -> None:
         assert "conv_backward: what adds up to dA_prev[0, 2, 2, 0]" in words(draw_accumulation(backward(draws(1, 6, 6, 1))))
         assert "conv_backward: what adds up to dA_prev[0, 1, 1, 0]" in words(draw_accumulation(backward(draws(1, 6, 6, 1), pad=1)))

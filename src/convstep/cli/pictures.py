@@ -16,10 +16,14 @@ def check_suffix(path: Path) -> None:
 
 def write(figure: Any, path: Path, prog: str) -> None:
     """Write the figure and say so."""
+    from convstep.errors import DataError
     from convstep.figures import save
 
     try:
         save(figure, path)
+    except DataError as error:
+        fact = str(error).splitlines()[0].removeprefix("save: ")
+        raise UsageError(f"argument --figure: {path} cannot be written: {fact}") from error
     except OSError as error:
         raise UsageError(f"argument --figure: {path} cannot be written: {error.strerror}") from error
     say(f"{prog}: wrote {path}")

@@ -6,11 +6,13 @@ One rule: all of them stand on the same axes, so that a sheet with hundreds of t
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.image import AxesImage
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
 from convstep.checks import Array
 from convstep.figures import style
+from convstep.figures.grids import largest_of
 from convstep.figures.numerals import text_width
 from convstep.figures.style import Look, Picture
 from convstep.figures.themes import Theme
@@ -19,6 +21,7 @@ __all__ = ["Canvas", "shortened"]
 
 Place = tuple[float, float]
 
+FAINT = 0.3  # of an image under something else
 HEAD = (0.07, 0.03)  # inches of the head of an arrow: how long, and half as wide as it is
 
 
@@ -59,6 +62,23 @@ class Canvas:
         (left, top), (width, height) = place, size
         self.axes.imshow(np.nan_to_num(values), extent=(left, left + width, top + height, top), aspect="auto")
         self.box(place, size, edgecolor=self.theme.grey, linewidth=0.6)
+
+    def pixels(self, picture: Array, place: Place, size: Place, *, faint: bool = False) -> None:
+        """Draw an image as it looks: from 0 to 1, from 0 to 255, or from its smallest to its largest value."""
+        largest = largest_of(picture)
+        picture = picture if style.BOUNDS[0] < largest < style.BOUNDS[1] else picture / largest
+        finite = picture[np.isfinite(picture)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        low, high = (
+            (0.0, 1.0) if low >= 0 and high <= 1 else (0.0, 255.0) if low >= 0 and high <= 255 else (low, high if high > low else low + 1)
+        )
+        if picture.shape[2] == 3:
+            shades = np.clip((picture - low) / (high - low), 0, 1)
+            page = np.array(to_rgb(self.theme.page))
+            self.colours(shades * FAINT + page * (1 - FAINT) if faint else shades, place, size)
+        else:
+            limits = (low, low + (high - low) / FAINT) if faint else (low, high)
+            self.image(picture[:, :, 0], place, size, look="paper", limits=limits)
 
     def numbers(self, values: Array, drawn: AxesImage, place: Place, size: Place, *, digits: int, pale_zeros: bool = False) -> None:
         """Write its number into each cell of an image that was drawn, if all of them fit; zeros, where they do not matter, in grey."""

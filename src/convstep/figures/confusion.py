@@ -13,9 +13,8 @@ from convstep.checks import Array, array, counted, listed, refusal, shown, whole
 from convstep.figures import style
 from convstep.figures.board import wrapped
 from convstep.figures.canvas import Canvas, shortened
-from convstep.figures.grids import largest_of
+from convstep.figures.grids import largest_of, pixels
 from convstep.figures.numerals import brief, text_width
-from convstep.figures.saliency import draw_pixels, pixels
 from convstep.figures.style import Picture
 from convstep.figures.themes import theme_named
 
@@ -157,7 +156,7 @@ def _show(canvas: Canvas, examples: Sequence[tuple[Array, int, int]], labels: Se
         left, above = corner[0] + (place % COLUMNS) * (IMAGE + 0.12), corner[1] + 0.05 + (place // COLUMNS) * (IMAGE + CAPTION)
         scale = IMAGE / max(image.shape[:2])
         size = max(image.shape[1] * scale, 0.08), max(image.shape[0] * scale, 0.08)
-        draw_pixels(canvas, image, (left + (IMAGE - size[0]) / 2, above + (IMAGE - size[1]) / 2), size)
+        canvas.pixels(image, (left + (IMAGE - size[0]) / 2, above + (IMAGE - size[1]) / 2), size)
         room = (IMAGE - text_width(" → ", 7)) / 2
         words = f"{shortened(labels[truth], room, 7)} → {shortened(labels[prediction], room, 7)}"
         canvas.text((left + IMAGE / 2, above + IMAGE + 0.03), words, fontsize=7, ha="center")

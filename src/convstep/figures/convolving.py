@@ -11,7 +11,7 @@ import numpy as np
 from convstep.checks import Array, counted, refusal, whole
 from convstep.figures.board import Row, draw_board
 from convstep.figures.grids import Grid, largest_of
-from convstep.figures.numerals import added, digits_for, number
+from convstep.figures.numerals import added, digits_for, is_exact, number
 from convstep.figures.records import Record, block, values
 from convstep.figures.style import Picture
 from convstep.figures.themes import theme_named
@@ -130,7 +130,9 @@ def draw_window(record: Mapping[str, Any], *, cell: Sequence[int] | None = None,
     rest = f" (with {counted(products.shape[2] - channels, 'channel')} more)" if products.shape[2] > channels else ""
     total, bias, value = (float(event[name]) for name in ("sum", "bias", "value"))
     digits = max(digits, digits_for(np.array([total, bias, value])))
-    rows.append(f"sum of the products{rest} {number(total, digits)} {added(bias, digits)} (bias) = {number(value, digits)} → {place}")
+    equals = "=" if all(is_exact(item, digits) for item in (total, bias, value)) else "≈"
+    start = f"sum of the products{rest} {number(total, digits)} {added(bias, digits)} (bias)"
+    rows.append(f"{start} {equals} {number(value, digits)} → {place}")
     explanation = f"Multiply the window with the filter cell by cell, add up the products, add the bias once.{notes}"
     return draw_board(rows, title=title, explanation=explanation, theme=look)[0]
 
@@ -251,7 +253,8 @@ def _sum(terms: Sequence[float], total: float, name: str, digits: int) -> str:
     words = [number(first, digits), *(added(term, digits) for term in others)]
     more = f" + … ({counted(len(terms) - STEPS, 'piece')} more)" if len(terms) > STEPS else ""
     kept = name.replace(" ", "\N{NO-BREAK SPACE}")  # a name is not broken into two lines
-    return f"{' '.join(words)}{more} = {number(total, digits)} = {kept}"
+    equals = "=" if all(is_exact(value, digits) for value in (*terms, total)) else "≈"
+    return f"{' '.join(words)}{more} {equals} {number(total, digits)} {'=' if is_exact(total, digits) else '≈'} {kept}"
 
 
 def _one(row: int, column: int) -> tuple[slice, slice]:

@@ -5,6 +5,7 @@ One rule: a value that is no finite number leaves a gap in its line, and the pic
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from convstep.checks import listed, numbers, refusal
+from convstep.checks import listed, numbers, refusal, shown, word
 from convstep.errors import ArgumentTypeError
 from convstep.figures import style
 from convstep.figures.board import wrapped
@@ -27,6 +28,7 @@ RIGHT, DOWN = 3.72, 2.75  # inches from one panel to the next
 NOTE = "epoch"
 LEFT_OUT = ("epoch", "seconds")
 RATES = ("learning_rate", "lr")
+FAR, FAR_DIGITS = 1e300, 20  # larger numbers, which Matplotlib cannot subtract, are drawn so many powers of ten smaller
 SPAN = 100  # a learning rate that changes more than so many times is drawn on a logarithmic axis
 
 
@@ -69,13 +71,16 @@ def draw_curves(
     >>> figure = draw_curves(history, title="Five epochs", test={"loss": 0.43, "accuracy": 0.87})
     """
     look = theme_named("draw_curves", theme)
-    if test is not None and not isinstance(test, Mapping):
-        raise refusal("draw_curves", "test must be a mapping of names to values", {"test": test}, kind=ArgumentTypeError)
+    if word(title) is None:
+        raise refusal("draw_curves", f"title must be a text, not {shown(title)}", {"title": title}, kind=ArgumentTypeError)
+    tested = None if test is None else _tested(test)
     epochs, curves = _read(history)
     names = list(dict.fromkeys(name.removeprefix("val_") for name in curves)) or ["loss", "accuracy"]
     names.sort(key=lambda name: (name != "loss", name in RATES))
-    text = wrapped(_explanation(curves, test), WIDTH - 0.9, 7.5)
+    text = wrapped(_explanation(curves, tested) if any(curves.values()) else "There is no epoch yet.", WIDTH - 0.9, 7.5)
     top = 0.72 + 0.13 * text.count("\n")
+    far = FAR_DIGITS if _largest(curves, tested or {}) > FAR else 0
+    curves = {name: [value / 10.0**far for value in values] for name, values in curves.items()}
     with style.house_style(look):
         figure = style.sheet(WIDTH if len(names) > 1 else WIDTH - RIGHT + 0.4, top + DOWN * math.ceil(len(names) / 2) - 0.05, look)
         style.headline(figure, title, text if len(names) > 1 else wrapped(text, WIDTH - RIGHT - 0.5, 7.5))
@@ -83,14 +88,22 @@ def draw_curves(
             corner = LEFT + RIGHT * (place % 2), top + DOWN * (place // 2) + 0.13
             axes = style.panel(figure, *corner, PANEL, title=name.replace("_", " "), note=NOTE)
             pair = [curves.get(name), curves.get(f"val_{name}")]
-            _draw(axes, epochs, pair, None if test is None else test.get(name))
-            _scale(axes, epochs, name)
+            _draw(axes, epochs, pair, None if tested is None else tested.get(name), far=far)
+            _scale(axes, epochs, name, far)
     return figure
 
 
 def write_png(figure: Figure, file: BinaryIO) -> None:
     """Write a figure into an open file."""
     figure.savefig(file, format="png", dpi=style.DPI)
+
+
+def _tested(test: Any) -> dict[str, float]:
+    """Return the values on the test images, by their names."""
+    if not isinstance(test, Mapping):
+        raise refusal("draw_curves", "test must be a mapping of names to values", {"test": test}, kind=ArgumentTypeError)
+    read = {str(name): numbers("draw_curves", f"test[{str(name)!r}]", value) for name, value in test.items()}
+    return {name: float(value) for name, value in read.items() if value.size == 1}  # some metrics are several numbers
 
 
 def _read(history: Any) -> tuple[list[float], dict[str, list[float]]]:
@@ -136,7 +149,7 @@ def _explanation(curves: Mapping[str, Sequence[float]], test: Mapping[str, float
     return " ".join(words)
 
 
-def _draw(axes: Axes, epochs: Sequence[float], pair: Sequence[Sequence[float] | None], test: float | None) -> None:
+def _draw(axes: Axes, epochs: Sequence[float], pair: Sequence[Sequence[float] | None], test: float | None, *, far: int) -> None:
     theme, (trained, held_out) = style.theme_of(axes), pair
     markers: dict[str, Any] = {"marker": "o", "markersize": 2.5} if len(epochs) <= 60 else {}
     if trained is not None:
@@ -146,18 +159,38 @@ def _draw(axes: Axes, epochs: Sequence[float], pair: Sequence[Sequence[float] | 
         axes.plot(*zip(*known, strict=True) if known else ([], []), color=theme.vermilion, linewidth=1.5, linestyle="--", label="held out")
     if test is not None and epochs:
         label = f"test: {number(test, 4)}"
-        axes.plot([epochs[-1]], [test], color=theme.ink, linestyle="none", marker="D", markersize=5, clip_on=False, zorder=5, label=label)
+        axes.plot(
+            [epochs[-1]],
+            [test / 10.0**far],
+            color=theme.ink,
+            linestyle="none",
+            marker="D",
+            markersize=5,
+            clip_on=False,
+            zorder=5,
+            label=label,
+        )
+
+
+def _told(value: float, far: int) -> str:
+    text = f"{value:g}"
+    return (f"{Decimal(text).scaleb(far):g}" if far and value else text).replace("-", "−")
+
+
+def _largest(curves: Mapping[str, Sequence[float]], tested: Mapping[str, float]) -> float:
+    every = [abs(value) for values in (*curves.values(), tested.values()) for value in values]
+    return max((value for value in every if math.isfinite(value)), default=0.0)
 
 
 def _finite(values: Sequence[float]) -> list[float]:
     return [value if math.isfinite(value) else math.nan for value in values]
 
 
-def _scale(axes: Axes, epochs: Sequence[float], name: str) -> None:
+def _scale(axes: Axes, epochs: Sequence[float], name: str, far: int) -> None:
     theme = style.theme_of(axes)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _told(value, far)))
     axes.tick_params(labelsize=7, labelcolor=theme.grey, color=theme.grey, length=2.5)
     axes.grid(visible=True, color=theme.rule, linewidth=0.5)
     axes.set_axisbelow(True)

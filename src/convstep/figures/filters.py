@@ -96,7 +96,9 @@ def _told(read: Array, shown: int, deep: int, limit: float) -> str:
         words.append(
             f"The first {counted(shown, 'filter')}" + (f" and {counted(deep, 'channel')}" if deep < channels else "") + " are drawn."
         )
-    scale = brief(limit) if np.any(read) else "0"
-    words.append(f"Blue is positive, orange negative; one scale for all, to ±{scale}.")
+    if np.isfinite(read).any():
+        words.append(f"Blue is positive, orange negative; one scale for all, to ±{brief(limit) if np.any(read) else '0'}.")
+    else:
+        words.append("None of their numbers is finite, so there is no scale.")
     strange = oddities(read)
     return " ".join([*words, *([f"Pale: {strange}."] if strange else [])])

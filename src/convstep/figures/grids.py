@@ -11,12 +11,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from convstep.checks import Array, array, counted
+from convstep.checks import Array, array, counted, numbers, refusal
 from convstep.figures import style
 from convstep.figures.numerals import digits_for, widest
 from convstep.figures.style import Look
 
-__all__ = ["Block", "Grid", "draw_grid", "extent", "has_numbers", "largest_of", "oddities"]
+__all__ = ["Block", "Grid", "draw_grid", "extent", "has_numbers", "largest_of", "oddities", "pixels"]
 
 Block: TypeAlias = tuple[slice, slice]
 
@@ -121,6 +121,16 @@ def oddities(values: Array) -> str:
     counts = {"NaN": int(np.isnan(values).sum()), "infinite": int(np.isinf(values).sum())}
     words = [f"{number} {name}" for name, number in counts.items() if number]
     return f"of {counted(values.size, 'cell')} {', '.join(words)}" if words else ""
+
+
+def pixels(op: str, name: str, value: Any) -> Array:
+    """Return an image with an axis for its channels."""
+    read = numbers(op, name, value)
+    if read.ndim not in (2, 3):
+        fact = f"{name} must have the axes (height, width) or (height, width, channels), not {read.ndim}"
+        raise refusal(op, fact, {name: read})
+    axes = ("height", "width", "channels")
+    return array(op, name, read[:, :, None] if read.ndim == 2 else read, axes).astype(np.float64)
 
 
 def _digits(grid: Grid) -> int:

@@ -12,7 +12,7 @@ from matplotlib.textpath import text_to_path
 
 from convstep.checks import Array
 
-__all__ = ["added", "brief", "digits_for", "fonts", "number", "text_width", "widest"]
+__all__ = ["added", "brief", "digits_for", "fonts", "is_exact", "number", "text_width", "widest"]
 
 HAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei")
 MINUS, INFINITY = "−", "∞"
@@ -33,6 +33,12 @@ def number(value: float, digits: int) -> str:
         text = f"{value:.0e}" if size < TINY else f"{value:.1g}"
         return _exponential(value, 0) if "e" in text else text.replace("-", MINUS)
     return text.replace("-", MINUS)
+
+
+def is_exact(value: float, digits: int) -> bool:
+    """Return whether `number` writes a value itself, and not what it is rounded to; 0.1 is itself, though no float is."""
+    text = number(value, digits).replace(MINUS, "-").replace(INFINITY, "inf")
+    return float(text) == value or (math.isnan(value) and text == "NaN")
 
 
 def brief(value: float) -> str:

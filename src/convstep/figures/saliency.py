@@ -6,22 +6,20 @@ One rule: it draws the arrays that it is given and computes none of them.
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_rgb
 
-from convstep.checks import Array, array, numbers, refusal
+from convstep.checks import Array, refusal
 from convstep.figures import style
 from convstep.figures.board import wrapped
 from convstep.figures.canvas import Canvas
-from convstep.figures.grids import largest_of, oddities
+from convstep.figures.grids import largest_of, oddities, pixels
 from convstep.figures.numerals import brief
 from convstep.figures.style import Picture
 from convstep.figures.themes import theme_named
 
-__all__ = ["draw_pixels", "draw_saliency", "pixels"]
+__all__ = ["draw_saliency"]
 
 LEFT, BETWEEN = 0.45, 0.25  # inches
 SIDE, NARROWEST = 2.1, 1.5  # inches of an image, and of the place for one
-FAINT = 0.3  # of an image under its gradient
 
 
 def draw_saliency(image: Any, gradient: Any, *, title: str = "Saliency", theme: str | None = None) -> Picture:
@@ -68,10 +66,8 @@ def draw_saliency(image: Any, gradient: Any, *, title: str = "Saliency", theme: 
     slot = max(size[0], NARROWEST)
     magnitude = np.abs(slopes).max(axis=2)
     limit = largest_of(slopes)
-    options: dict[str, Any] = (
-        {"look": "signed", "limits": (-limit, limit)} if channels == 1 else {"look": "gradient", "limits": (0.0, limit)}
-    )
-    shown = slopes[:, :, 0] if channels == 1 else magnitude
+    options: dict[str, Any]
+    shown, options = slopes[:, :, 0], {"look": "signed", "limits": (-limit, limit)}
     words = "Blue pixels would raise the score, orange ones lower it. Right: the larger the slope, the stronger the colour."
     if channels > 1:
         shown, options = magnitude, {"look": "gradient", "limits": (0.0, limit)}
@@ -86,9 +82,9 @@ def draw_saliency(image: Any, gradient: Any, *, title: str = "Saliency", theme: 
         places = [(LEFT + n * (slot + BETWEEN) + (slot - size[0]) / 2, top) for n in range(3)]
         for (left, _), name in zip(places, ("image", "gradient" if channels == 1 else "largest slope", "both"), strict=True):
             canvas.text((left + size[0] / 2, top - 0.05), name, fontsize=8, ha="center", va="bottom")
-        draw_pixels(canvas, picture, places[0], size)
+        canvas.pixels(picture, places[0], size)
         canvas.image(shown, places[1], size, **options)
-        draw_pixels(canvas, picture, places[2], size, faint=True)
+        canvas.pixels(picture, places[2], size, faint=True)
         strength = np.clip(np.nan_to_num(magnitude / limit, posinf=1.0), 0, 1)
         canvas.image(shown, places[2], size, alpha=strength**0.6, **options)
         for (left, _), values in zip(places, (picture, slopes), strict=False):
@@ -99,31 +95,3 @@ def draw_saliency(image: Any, gradient: Any, *, title: str = "Saliency", theme: 
 def _range(values: Array) -> str:
     finite = values[np.isfinite(values)]
     return f"{brief(float(finite.min()))} to {brief(float(finite.max()))}" if finite.size else "no number"
-
-
-def pixels(op: str, name: str, value: Any) -> Array:
-    """Return an image with an axis for its channels."""
-    read = numbers(op, name, value)
-    if read.ndim not in (2, 3):
-        fact = f"{name} must have the axes (height, width) or (height, width, channels), not {read.ndim}"
-        raise refusal(op, fact, {name: read})
-    axes = ("height", "width", "channels")
-    return array(op, name, read[:, :, None] if read.ndim == 2 else read, axes).astype(np.float64)
-
-
-def draw_pixels(canvas: Canvas, picture: Array, place: tuple[float, float], size: tuple[float, float], *, faint: bool = False) -> None:
-    """Draw an image as it looks: from 0 to 1, from 0 to 255, or from its smallest to its largest value."""
-    largest = largest_of(picture)
-    picture = picture if style.BOUNDS[0] < largest < style.BOUNDS[1] else picture / largest
-    finite = picture[np.isfinite(picture)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    low, high = (
-        (0.0, 1.0) if low >= 0 and high <= 1 else (0.0, 255.0) if low >= 0 and high <= 255 else (low, high if high > low else low + 1)
-    )
-    if picture.shape[2] == 3:
-        shades = np.clip((picture - low) / (high - low), 0, 1)
-        page = np.array(to_rgb(canvas.theme.page))
-        canvas.colours(shades * FAINT + page * (1 - FAINT) if faint else shades, place, size)
-    else:
-        limits = (low, low + (high - low) / FAINT) if faint else (low, high)
-        canvas.image(picture[:, :, 0], place, size, look="paper", limits=limits)

@@ -24,6 +24,7 @@ from matplotlib.patches import Rectangle
 from convstep.checks import Array, refusal, shown
 from convstep.figures.numerals import fonts, number, text_width
 from convstep.figures.themes import LIGHT, Theme, theme_named
+from convstep.files import atomic_file
 
 Look: TypeAlias = Literal["signed", "paper", "gradient"]
 
@@ -223,22 +224,16 @@ def save(figure: Figure, path: str | Path, *, dpi: int = DPI) -> None:
     ------
     ShapeError
         If it ends in something else.
+    DataError
+        If there is no such folder, or there is a folder of that name.
     OSError
-        If the file cannot be written; one that was there before is still what it was.
+        If the file cannot be written otherwise; one that was there before is still what it was.
     """
     path = Path(path)
     if path.suffix.lower() not in NO_DATE:
         raise refusal("save", f"path must end in .png, .svg or .pdf, not {shown(path.suffix)}", {"path": str(path)})
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, f"there is no folder {path.parent}", str(path))
-    path = path.resolve()
-    if path.exists() and not os.access(path, os.W_OK):
+    if path.is_file() and not os.access(path, os.W_OK):  # a rename would do
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     suffix = path.suffix.lower()
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            figure.savefig(file, format=suffix[1:], dpi=dpi, metadata=NO_DATE.get(suffix))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        figure.savefig(file, format=suffix[1:], dpi=dpi, metadata=NO_DATE.get(suffix))
