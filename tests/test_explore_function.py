@@ -1,17 +1,19 @@
 """`convstep.explore`: arrays become what the page shows, what the page shows becomes arrays, and what does not fit is refused in words."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.commands import environment
-from tests.node import run
+from tests.node import ASSETS, run
 
 import convstep
 from convstep import explorer as room
@@ -20,8 +22,9 @@ from convstep.explorer.exploration import Exploration
 from convstep.explorer.page import Network
 from convstep.explorer.parts import LIMITS, START
 from convstep.explorer.still import Frame
-from convstep.layers import Conv2D, Dense, Flatten, Input
-from convstep.models import Sequential, load_model
+from convstep.layers import Add, Conv2D, Dense, Flatten, Input
+from convstep.models import Model, Sequential, load_model
+from convstep.models.exploring import RUN
 
 IMAGE = np.arange(25.0).reshape(5, 5)
 LIVE = find_spec("anywidget") is not None
@@ -328,7 +331,7 @@ def test_a_state_that_leaves_something_out_is_completed() -> None:
             'the layer of a state must be a mapping with "image", "filters", "bias"\n  given layer 5',
         ),
         ({"version": 1, "pooling": {"f": 2}}, "the pooling of a state must be a mapping with \"image\"\n  given pooling {'f': 2}"),
-        ({"version": 1, "mistakes": None}, "the mistakes of a state must be a mapping\n  given mistakes None"),
+        ({"version": 1, "mistakes": 5}, "the mistakes of a state must be a mapping\n  given mistakes 5"),
     ],
 )
 def test_a_state_that_is_none_is_refused(state: Any, sentence: str) -> None:
@@ -343,9 +346,79 @@ def test_a_page_in_another_look_is_refused(tmp_path: Path) -> None:
     explorer = convstep.explore(IMAGE)
     with pytest.raises(ArgumentTypeError, match=re.escape("static: height must be a whole number >= 1, not '100%'\n  given height '100%'")):
         explorer.static("100%")  # type: ignore[arg-type]
-    explorer.language = "fr"
-    with pytest.raises(ShapeError, match=re.escape("explore: language must be \"en\" or \"zh\", not 'fr'\n  given language 'fr'")):
+    sentence = "explore: language must be \"en\" or \"zh\", not 'fr'\n  given language 'fr'"
+    with pytest.raises(ShapeError, match=re.escape(sentence)):  # noqa: PT012 - a widget says so at once, a page when it is made
+        explorer.language = "fr"
         explorer.save(tmp_path / "page.html")
+
+
+@pytest.mark.parametrize("name", ["language", "theme"])
+def test_a_widget_looks_at_its_look_at_once(name: str) -> None:
+    explorer = convstep.explore(IMAGE, language="zh", theme="dark")
+    if type(explorer) is Exploration:
+        pytest.skip("it is a page")
+    before = getattr(explorer, name)
+    with pytest.raises(ShapeError, match=f"^explore: {name} must be "):
+        setattr(explorer, name, "plain")
+    assert getattr(explorer, name) == before
+
+
+def _layer(**changed: Any) -> dict[str, Any]:
+    image = {"height": 3, "width": 3, "channels": 1, "values": [0] * 9}
+    return {"version": 1, "layer": {"image": image, "filters": {"size": 2, "count": 1, "values": [1] * 4}, "bias": [0], **changed}}
+
+
+def _image(**changed: Any) -> dict[str, Any]:
+    return _layer(image={"height": 3, "width": 3, "channels": 1, "values": [0] * 9, **changed})
+
+
+def _pooling(**changed: Any) -> dict[str, Any]:
+    return {"version": 1, "pooling": {"image": {"height": 3, "width": 3, "channels": 1, "values": [0] * 9}, **changed}}
+
+
+WRONG: list[Any] = [
+    {}, {"version": True}, {"version": 1, "view": "home"}, {"version": 1, "view": ["layer"]}, {"version": 1, "layer": 3},
+    _image(height=65), _image(height=2.5), _image(height=True), _image(height="3"), _image(channels=0), _image(values=[0] * 8),
+    _image(values="000000000"), _image(values=[[0]] * 9), _image(values=[True] * 9), _image(values=[None] * 9),
+    _layer(bias=[np.nan]), _layer(bias=[np.inf]), _layer(bias=[1.1e12]), _layer(bias=["1"]), _layer(bias=[0, 0]), _layer(bias=None),
+    _layer(filters={"size": 12, "count": 1, "values": [0] * 144}), _layer(filters={"size": 2, "count": 9, "values": [0] * 36}),
+    _layer(filters={"size": 4, "count": 1, "values": [0] * 16}), _layer(filters={"size": 0, "count": 1, "values": []}), _layer(filters=3),
+    _layer(padding="full"), _layer(padding=17), _layer(padding=-1), _layer(padding=None), _layer(stride=0), _layer(stride=9),
+    _layer(dilation=9, padding=16), _layer(dilation=3), _layer(dz=[1]), _layer(dz=[np.nan] * 4), _layer(at=[2, 0, 0]), _layer(at=[0]),
+    _layer(channel=1), _layer(direction="up"), _layer(sums="none"), _layer(direction=None),
+    _pooling(size=4), _pooling(size=17), _pooling(mode="min"), _pooling(rule="last"), _pooling(da=[1, 2]), _pooling(stride=9),
+    {"version": 1, "network": {"class": -1}}, {"version": 1, "network": {"map": 1e7}}, {"version": 1, "network": {"at": [-1, 0]}},
+    {"version": 1, "network": {"layer": "x" * 201}}, {"version": 1, "network": {"image": 3}},
+    {"version": 1, "network": {"of": {"name": "x", "digest": "0" * 63}}}, {"version": 1, "network": {"of": "x"}},
+    {"version": 1, "mistakes": {"id": ["a"]}},
+]  # fmt: skip
+RIGHT: list[Any] = [
+    {"version": 1}, {"version": 1, "layer": None, "mistakes": None}, _layer(), _layer(at=None, dz=[1e12, -1e12, 0.5, 1]), _layer(stride=8),
+    _layer(padding=16, dilation=8), _layer(padding="same"), _layer(unknown=1), _pooling(size=3, stride=1.0, da=[5]), _pooling(at=[0, 0, 0]),
+    {"version": 1, "network": {"layer": "\N{GRINNING FACE}" * 100, "at": [4095, 0], "of": {"name": "x", "digest": "0" * 64}},
+     "mistakes": {"id": "x"}},
+]  # fmt: skip
+
+
+def test_python_and_the_page_refuse_the_same_states() -> None:
+    explorer = convstep.explore(IMAGE)
+    before = json.dumps(explorer.state)
+    for state in WRONG:
+        with pytest.raises((ShapeError, ArgumentTypeError), match=r"^explore: "):
+            explorer.state = state
+        assert json.dumps(explorer.state) == before
+    taken = []
+    for state in RIGHT:
+        explorer.state = state
+        taken.append(explorer.state)
+    code = """
+      const { checkedState } = await load("checking.js");
+      return given.map((state) => { try { return checkedState(state); } catch (problem) { return problem.key ?? String(problem); } });
+    """
+    found = run(code, [*WRONG, *RIGHT])
+    accepted = [state for state, said in zip(WRONG, found[: len(WRONG)], strict=True) if not str(said).startswith("problem.")]
+    assert accepted == []
+    assert found[len(WRONG) :] == taken
 
 
 # ---- models
@@ -380,6 +453,99 @@ def test_what_a_network_does_not_have_is_refused_and_not_dropped(model: Any) -> 
     assert (explorer.view, explorer.hparameters["stride"]) == ("layer", 2)
     assert explorer.network is not None
     assert explorer.network.name == "little"
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (9, 8, 1), (8, 8, 3)])
+def test_an_image_of_another_shape_than_the_model_takes_is_refused(model: Any, shape: tuple[int, ...]) -> None:
+    full = (*shape, 1)[:3]
+    with pytest.raises(ShapeError, match=re.escape(f"explore: the model takes images of the shape (8, 8, 1), not {full}\n  given image")):
+        model.explore(np.zeros(shape))
+    explorer = model.explore(np.zeros((8, 8)))
+    with pytest.raises(ShapeError, match=r"^explore: the model takes images "):
+        explorer.image = np.zeros(shape)
+    assert explorer.image is not None
+    assert explorer.image.shape == (8, 8, 1)
+
+
+def test_a_model_of_any_size_takes_images_of_its_channels() -> None:
+    model = Sequential([Input((None, None, 3)), Conv2D(2, 3)])
+    assert model.explore(np.zeros((7, 5, 3))).image.shape == (7, 5, 3)
+    with pytest.raises(ShapeError, match=re.escape("the model takes images of the shape (any, any, 3), not (7, 5, 1)")):
+        model.explore(np.zeros((7, 5)))
+
+
+def _two_inputs() -> Any:
+    first, second = Input((8, 8, 1)), Input((8, 8, 1))
+    return Model([first, second], Add()([first, second]))
+
+
+def _two_outputs() -> Any:
+    image = Input((8, 8, 1))
+    return Model(image, [Flatten()(image), Conv2D(1, 3)(image)])
+
+
+class Odd(Flatten):
+    """A layer that no page knows."""
+
+
+UNSEEN: dict[str, tuple[Any, str]] = {
+    "several inputs": (_two_inputs, "the model has 2 inputs, and the explorer shows models that take one image"),
+    "several outputs": (_two_outputs, "the model has 2 outputs, and the explorer shows models that return one array"),
+    "no image": (
+        lambda: Sequential([Input((5,)), Dense(2)]),
+        "the model takes inputs of the shape (None, 5), and the explorer shows models that take one image, (H, W, C)",
+    ),
+    "a large image": (
+        lambda: Sequential([Input((65, 8, 1)), Flatten()]),
+        "the model takes images of 65 x 8 x 1, and the explorer shows 64 x 64 with 8 channels at most",
+    ),
+    "many channels": (
+        lambda: Sequential([Input((8, 8, 9)), Flatten()]),
+        "the model takes images of 8 x 8 x 9, and the explorer shows 64 x 64 with 8 channels at most",
+    ),
+    "another layer": (
+        lambda: Sequential([Input((8, 8, 1)), Sequential([Input((8, 8, 1)), Odd(name="mine")])]),
+        'the layer "mine" is of the class Odd, which the explorer cannot run',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNSEEN)
+def test_a_model_that_the_page_cannot_show_is_refused(what: str) -> None:
+    make, sentence = UNSEEN[what]
+    model = make()
+    model.name = "unseen"
+    with pytest.raises(DataError, match=f"^{re.escape(f'explore: {sentence}')}\n  given unseen$"):
+        model.explore()
+    archive = saved(model)
+    code = """
+      const { openNetwork } = await load("network_session.js");
+      try { openNetwork(given, "x"); return ""; } catch (problem) { return problem.name; }
+    """
+    assert run(code, archive) == "NetworkError"  # and the page does not
+
+
+def saved(model: Any) -> bytes:
+    """The file of a model."""
+    with TemporaryDirectory() as folder:
+        model.save(Path(folder) / "x.convstep")
+        return (Path(folder) / "x.convstep").read_bytes()
+
+
+def test_the_layers_that_the_page_runs_are_those_that_are_let_through() -> None:
+    table = (ASSETS / "layers.js").read_text(encoding="utf-8").partition("const LAYERS = new Map(")[2]
+    assert set(re.findall(r"^  ([A-Z]\w+):", table, re.MULTILINE)) == RUN
+
+
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="folders are not closed like this")
+def test_a_page_that_cannot_be_written_is_one_kind_of_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    explorer = convstep.explore(IMAGE)
+    monkeypatch.setattr("convstep.files.os.open", closed)
+    with pytest.raises(DataError, match=r"^save: the file cannot be written: Permission denied\n  given "):
+        explorer.save(tmp_path / "page.html")
 
 
 def test_a_model_that_is_not_built_is_refused() -> None:

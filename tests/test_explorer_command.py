@@ -97,7 +97,7 @@ def test_a_saved_model_is_in_the_page_without_its_optimizer(capsys: pytest.Captu
     assert data["state"] == {
         "version": 1,
         "view": "network",
-        "network": {"image": None, "layer": None, "class": None, "map": 0, "at": None},
+        "network": {"of": None, "image": None, "layer": None, "class": None, "map": 0, "at": None},
     }
     assert (data["network"]["name"], data["network"]["run"]) == ("small", None)
     archive = base64.b64decode(data["network"]["archive"])
@@ -191,6 +191,8 @@ def test_an_image_for_another_network_is_scaled_to_its_size(capsys: pytest.Captu
 
 REFUSED = {
     "no run": (["nothing"], "argument RUN: there is no run and no model nothing, here or in runs"),
+    "a name without letters": ([""], "argument RUN: there is no run and no model '', here or in runs"),
+    "a folder without a run": (["."], "argument RUN: there is no run and no model ., here or in runs"),
     "no image": (["--image", "nothing.png"], "argument --image: there is no file nothing.png"),
     "a port below": (["--port", "-1"], "argument --port: must be from 0 to 65535, not -1"),
     "a port above": (["--port", "65536"], "argument --port: must be from 0 to 65535, not 65536"),
@@ -237,10 +239,10 @@ def test_a_model_that_is_too_large_is_refused_with_both_numbers(
 ) -> None:
     monkeypatch.setattr(exploring, "LARGEST_NETWORK", 5000)
     code, out, err = in_process(capsys, "explore", str(model), "--export", str(tmp_path / "page.html"))
-    size = re.escape(f"{len(_small_archive(model)) / 1e6:.1f}")
+    size = re.escape(f"{len(_small_archive(model)) / 2**20:.1f}")
     assert (code, out) == (1, "")
     assert re.fullmatch(
-        rf"convstep explore: the model takes {size} MB, and the explorer opens 0\.0 MB at most\n  given small\n",
+        rf"convstep explore: the model takes {size} MiB, and the explorer opens 0\.0 MiB at most\n  given {re.escape(str(model))}\n",
         err,
     )
     with pytest.raises(DataError):
@@ -252,11 +254,24 @@ def _small_archive(model: Path) -> bytes:
     return model.with_name("bare.convstep").read_bytes()
 
 
+@pytest.mark.parametrize("image", [False, True])
+def test_a_network_that_the_page_cannot_show_is_refused_before_a_page_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, *, image: bool
+) -> None:
+    Sequential([Input((96, 96, 1)), Flatten()]).save(tmp_path / "large.convstep")
+    shown = ["--image", str(picture(tmp_path, np.zeros((5, 5))))] if image else []
+    code, out, err = in_process(capsys, "explore", str(tmp_path / "large.convstep"), *shown, "--export", str(tmp_path / "x.html"))
+    sentence = "the model takes images of 96 x 96 x 1, and the explorer shows 64 x 64 with 8 channels at most"
+    assert (code, out, err) == (1, "", f"convstep explore: {sentence}\n  given {tmp_path / 'large.convstep'}\n")
+    assert not (tmp_path / "x.html").exists()
+
+
 def test_an_image_for_a_network_of_no_fixed_size_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     Sequential([Input((None, None, 1)), Conv2D(2, 3)]).save(tmp_path / "any.convstep")
     image = picture(tmp_path, np.zeros((5, 5)))
     code, _, err = in_process(capsys, "explore", str(tmp_path / "any.convstep"), "--image", str(image), "--export", "x.html")
     sentence = "argument --image: the network does not take images of one size, but (None, None, None, 1)"
+    sentence += "; leave it out and choose an image on the page"
     assert (code, err) == (2, f"{USAGE}{sentence}\n")
 
 

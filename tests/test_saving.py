@@ -19,7 +19,7 @@ from convstep import layers, load_model, losses, metrics, optimizers
 from convstep.checks import Array
 from convstep.errors import DataError, ShapeError
 from convstep.files import atomic_file, atomic_write
-from convstep.models import Model, Sequential
+from convstep.models import Model, Sequential, archive
 from convstep.utils import set_random_seed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -362,3 +362,9 @@ def test_killed_at_any_step_of_a_save_the_old_or_the_new_model_is_whole(tmp_path
     assert died >= 200
     assert old + new == died + 1
     assert new > 1
+
+
+@pytest.mark.parametrize("said", ["no layer 'conv'", "'a' is no name", 'it is "x"', "plain"])
+def test_what_an_error_quotes_keeps_its_quotes(said: str) -> None:
+    assert archive._brief(ValueError(said)) == said
+    assert archive._brief(ValueError()) == "ValueError"

@@ -70,15 +70,16 @@ def _check(options: argparse.Namespace) -> None:
 
 def _opened(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """Return the trained network that was named, and a state that shows it."""
-    path = find_run(options.model, options.runs_dir)
-    if path is None:
-        raise UsageError(f"argument RUN: there is no run and no model {options.model}, here or in {options.runs_dir}")
+    path = find_run(options.model, options.runs_dir) if options.model else None
+    if path is None or (path.is_dir() and not any((path / name).is_file() for name in ("model.json", "run.json"))):
+        named = options.model or repr(options.model)
+        raise UsageError(f"argument RUN: there is no run and no model {named}, here or in {options.runs_dir}")
     from convstep.explorer.parts import START, image_part
     from convstep.models import load_model
     from convstep.models.exploring import as_network
 
     model = load_model(path)
-    network = as_network(model, name=path.stem, run=_run(path))
+    network = as_network(model, name=path.stem, run=_run(path), source=path)
     image = None if options.image is None else image_part("explore", _prepared(options.image, model, path) / 255)
     return network, {"version": 1, "view": "network", "network": {**START["network"], "image": image}}
 
@@ -102,7 +103,8 @@ def _prepared(image: Path, model: Any, path: Path) -> Any:
 
     shape = model.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
-        raise UsageError(f"argument --image: the network does not take images of one size, but {shape}")
+        fact = f"the network does not take images of one size, but {shape}; leave it out and choose an image on the page"
+        raise UsageError(f"argument --image: {fact}")
     try:
         journal = Journal.of(model, path)
     except DataError:  # not from `convstep train`: nobody knows how its images were prepared

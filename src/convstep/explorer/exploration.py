@@ -10,13 +10,15 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from convstep.checks import Array, one_of, options, refusal, whole
+from convstep.errors import DataError
 from convstep.explorer import parts
+from convstep.explorer.checking import checked_state
 from convstep.explorer.page import LANGUAGES, Network, page_html
 from convstep.explorer.parts import VIEWS, Part, opening
 from convstep.explorer.still import framed
 from convstep.files import atomic_write
 
-__all__ = ["Exploration", "Numbers"]
+__all__ = ["Exploration", "Numbers", "checked_look"]
 
 LAYER = ("stride", "pad", "dilation", "dZ")
 POOLING = ("f", "stride", "mode", "dA")
@@ -48,7 +50,7 @@ class Exploration:
 
     def __init__(self, network: Network | None = None, *, language: str | None = None, theme: str | None = None) -> None:
         self.network, self.state = network, opening()
-        self.language, self.theme = _look(language, theme)
+        self.language, self.theme = checked_look("language", language), checked_look("theme", theme)
 
     @property
     def state(self) -> Any:
@@ -57,7 +59,7 @@ class Exploration:
 
     @state.setter
     def state(self, value: Any) -> None:
-        self._state = parts.checked_state("explore", value)
+        self._state = checked_state("explore", value)
 
     def show(
         self,
@@ -186,9 +188,13 @@ class Exploration:
         Raises
         ------
         DataError
-            If there is no such folder.
+            If it cannot be written: there is no such folder, or nobody may write there.
         """
-        atomic_write(path, self._page("page"))
+        page = self._page("page")
+        try:
+            atomic_write(path, page)
+        except OSError as error:
+            raise DataError(f"save: the file cannot be written: {error.strerror or error}\n  given {os.fspath(path)}") from error
 
     def static(self, height: int = 760) -> Any:
         """Return the page in a frame, for places that show HTML but no widgets, such as what nbconvert writes.
@@ -209,7 +215,7 @@ class Exploration:
         return str(self.static())
 
     def _page(self, place: str) -> str:
-        language, theme = _look(self.language, self.theme)
+        language, theme = checked_look("language", self.language), checked_look("theme", self.theme)
         return page_html(self.state, self.network, language=language, theme=theme, place=place)
 
     # --- how it changes ---
@@ -236,17 +242,18 @@ class Exploration:
             state["pooling"] = parts.pooling_part(op, state["pooling"], given)
         elif shown == "network":
             _only(op, given, ("image",), shown)
-            state["network"] = {**state["network"], **{name: parts.image_part(op, value) for name, value in given.items()}}
+            image = parts.image_part(op, given["image"])
+            _taken(op, image, self.network)
+            state["network"] = {**state["network"], "image": image}
         else:
             _only(op, given, ("image", "W", "b", *LAYER), shown)
             state["layer"] = parts.layer_part(op, state["layer"], given)
         self.state = state
 
 
-def _look(language: Any, theme: Any) -> tuple[str | None, str | None]:
-    known = {"language": (language, tuple(LANGUAGES)), "theme": (theme, THEMES)}
-    chosen = [None if value is None else one_of("explore", name, value, names) for name, (value, names) in known.items()]
-    return chosen[0], chosen[1]
+def checked_look(name: str, value: Any) -> str | None:
+    """Return a language or a theme; None leaves it to the browser."""
+    return None if value is None else one_of("explore", name, value, {"language": tuple(LANGUAGES), "theme": THEMES}[name])
 
 
 def _hyperparameters(value: object) -> dict[str, Any]:
@@ -269,6 +276,16 @@ def _only(op: str, given: Mapping[str, Any], names: tuple[str, ...], view: str) 
     for name in given:
         if name not in names:
             raise refusal(op, f'the view "{view}" has no {name}; it has {", ".join(names)}', given)
+
+
+def _taken(op: str, image: Part, network: Network | None) -> None:
+    """Refuse an image that the network that was handed over does not take: the page would scale it, and predict would not."""
+    sizes = image["height"], image["width"], image["channels"]
+    if network is not None and network.shape is not None:
+        wanted = (*network.shape, 1)[:3]
+        if any(want is not None and want != size for want, size in zip(wanted, sizes, strict=True)):
+            texts = ", ".join("any" if want is None else str(want) for want in wanted)
+            raise refusal(op, f"the model takes images of the shape ({texts}), not {sizes}", {"image": parts.image_of(image)})
 
 
 def _incoming(part: Part, name: str) -> Array:

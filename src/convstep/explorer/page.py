@@ -43,6 +43,7 @@ class Network:
     name: str
     archive: bytes  # a .convstep file
     run: Mapping[str, Any] | None = None  # what run.json says of its training
+    shape: tuple[int | None, ...] | None = None  # of the images that it takes, (H, W, C) or (H, W)
 
 
 def page_html(

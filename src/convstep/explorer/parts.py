@@ -14,19 +14,19 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from convstep.checks import Array, numbers, one_of, refusal, shown, whole, word
-from convstep.errors import ArgumentTypeError
 from convstep.geometry import Axis
 
 __all__ = [
     "LIMITS",
     "START",
+    "VIEWS",
     "Part",
     "at_of",
-    "checked_state",
     "image_of",
     "image_part",
     "layer_part",
     "opening",
+    "output_axes",
     "outputs",
     "pooling_part",
     "tensor",
@@ -37,7 +37,6 @@ Shape: TypeAlias = tuple[int, int, int]
 
 LIMITS = {"side": 64, "channels": 8, "filters": 8, "kernel": 11, "stride": 8, "padding": 16, "dilation": 8, "pool": 16, "value": 1e12}
 VIEWS = ("layer", "pooling", "network", "mistakes")
-NEEDED = {"layer": ("image", "filters", "bias"), "pooling": ("image",), "network": (), "mistakes": ()}  # by the parts of a state
 EDGE = (1, 0, -1)  # each row of the filter that is there when none is given
 START: Mapping[str, Any] = MappingProxyType(json.loads(files("convstep.explorer").joinpath("opening.json").read_bytes()))
 
@@ -90,7 +89,7 @@ def layer_part(op: str, before: Part, given: Mapping[str, Any]) -> Part:
         "dilation": _whole(op, "dilation", given.get("dilation", before["dilation"]), "dilation"),
         "channel": min(before.get("channel", 0), image["channels"] - 1),
     }
-    if "dilation" not in given and not all(axis.out for axis in _axes(part, filters["size"])):
+    if "dilation" not in given and not all(axis.out for axis in output_axes(part, filters["size"])):
         part["dilation"] = 1
     shape = _fits(op, part, filters["size"], given)
     return _placed(part, shape) | {"dz": _gradient(op, "dZ", given, before=before.get("dz"), shape=shape)}
@@ -123,23 +122,6 @@ def at_of(op: str, value: Any, shape: Sequence[int]) -> list[int]:
     return found
 
 
-def checked_state(op: str, value: Any) -> Part:
-    """Return a state with all its parts, and each part with all that is read here; the page looks at every number before it shows one."""
-    if not isinstance(value, Mapping) or value.get("version") != 1:
-        raise refusal(op, "a state is a mapping with version 1, as the page writes it into a file", {"state": value})
-    one_of(op, "view", value.get("view", "layer"), VIEWS)
-    state = {**opening(), **value}
-    for name, needed in NEEDED.items():
-        part, first = state[name], START[name]
-        missing = [f'"{key}"' for key in needed if not isinstance(part, Mapping) or part.get(key) is None]
-        if missing or not isinstance(part, Mapping):
-            fact = f"the {name} of a state must be a mapping" + (f" with {', '.join(missing)}" if missing else "")
-            raise refusal(op, fact, {name: part}, kind=ArgumentTypeError)
-        choices = {key: None if key in {"dz", "da", "at"} else item for key, item in first.items() if key not in needed}
-        state[name] = {**choices, **part}
-    return state
-
-
 # ---- parts to arrays
 
 
@@ -156,7 +138,7 @@ def tensor(values: Sequence[float], shape: Sequence[int]) -> Array:
 def outputs(part: Part) -> Shape:
     """Return the shape of what a layer or pooling gives: rows, columns, channels."""
     size, channels = (part["filters"]["size"], part["filters"]["count"]) if "filters" in part else (part["size"], part["image"]["channels"])
-    rows, columns = _axes(part, size)
+    rows, columns = output_axes(part, size)
     return rows.out, columns.out, channels
 
 
@@ -226,7 +208,9 @@ def _padding(op: str, value: Any) -> str | int:
     return one_of(op, "pad", value, ("same", "valid")) if word(value) is not None else _whole(op, "pad", value, "padding")
 
 
-def _axes(part: Part, size: int) -> tuple[Axis, Axis]:
+def output_axes(part: Part, size: int) -> tuple[Axis, Axis]:
+    """Return the rows and the columns over which a window of so many cells steps."""
+
     def axis(cells: int) -> Axis:
         padding, stride = part.get("padding", "valid"), part["stride"]
         return Axis.padded_by(padding, cells, size, stride=stride, dilation=part.get("dilation", 1))
@@ -235,7 +219,7 @@ def _axes(part: Part, size: int) -> tuple[Axis, Axis]:
 
 
 def _fits(op: str, part: Part, size: int, given: Mapping[str, Any]) -> Shape:
-    for name, axis in zip(("rows", "columns"), _axes(part, size), strict=True):
+    for name, axis in zip(("rows", "columns"), output_axes(part, size), strict=True):
         if not axis.out:
             raise refusal(
                 op, f"the window does not fit: it reaches over {axis.reach} {name}, but the padded image has {axis.padded}", given

@@ -5,8 +5,8 @@ One rule: `state` is the same on both sides, whoever changed it last.
 
 from typing import Any
 
-from convstep.explorer import parts
-from convstep.explorer.exploration import Exploration
+from convstep.explorer.checking import checked_state
+from convstep.explorer.exploration import Exploration, checked_look
 from convstep.explorer.page import Network, joined_script, page_data, style
 from convstep.extras import require
 
@@ -35,4 +35,8 @@ class Explorer(Exploration, AnyWidget):  # type: ignore[misc]
 
     @traitlets.validate("state")  # type: ignore[untyped-decorator]
     def _known(self, proposal: Any) -> Any:
-        return parts.checked_state("explore", proposal["value"])
+        return checked_state("explore", proposal["value"])
+
+    @traitlets.validate("language", "theme")  # type: ignore[untyped-decorator]
+    def _chosen(self, proposal: Any) -> Any:
+        return checked_look(proposal["trait"].name, proposal["value"])

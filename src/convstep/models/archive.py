@@ -230,4 +230,4 @@ def _digest(content: bytes) -> str:
 
 def _brief(error: BaseException) -> str:
     """Return what an error says in at most one line."""
-    return shown(" ".join(str(error).split())).strip("'\"") or type(error).__name__
+    return shown(" ".join(str(error).split()))[1:-1] or type(error).__name__  # without the quotes that `shown` puts around it

@@ -230,7 +230,15 @@ class Model(Pictured):
     # --- pictures ---
 
     def explore(self, image: Any = None, *, language: str | None = None, theme: str | None = None) -> Any:
-        """Show the model in the explorer, layer by layer: on this image (H, W, C), or on what the visitor draws. See `convstep.explore`."""
+        """Show the model in the explorer, layer by layer: on this image (H, W, C), or on what the visitor draws. See `convstep.explore`.
+
+        Raises
+        ------
+        ShapeError
+            If the image is of another shape than the model takes.
+        DataError
+            If the explorer cannot show the model: see `convstep.models.exploring.as_network`.
+        """
         self._graph("explore")
         return explore_model(self, image, language=language, theme=theme)
 
