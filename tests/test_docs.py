@@ -237,12 +237,12 @@ def test_a_page_has_every_cell_of_its_lesson_in_order(lessons: dict[str, Lesson]
 def test_what_a_cell_showed_stands_below_it() -> None:
     lesson = Lesson("x", (Text(1, "# Title\n\nText.", "# 题\n\n文。"), Code(2, "print(1)")))
     png = base64.b64encode(b"a picture").decode()
-    outputs = [[], [Output("text", "1"), Output("picture", png, "X, Z"), Output("html", "<b>right</b>")]]
+    outputs = [[], [Output("text", "1"), Output("picture", png, "X, Z", 300), Output("html", "<b>right</b>")]]
     page, pictures = lesson_page(lesson, "en", outputs)
     assert page == (
         "# Title\n\n[中文版](../zh/x.md)\n\nText.\n\n```python\nprint(1)\n```\n\n"
         "````{code-block} text\n:class: cell-output\n\n1\n````\n\n"
-        "```{image} x-1.png\n:alt: Picture: X, Z\n:class: cell-output\n```\n\n"
+        "```{image} x-1.png\n:alt: Picture: X, Z\n:width: 300px\n:class: cell-output\n```\n\n"
         '```{raw} html\n<div class="cell-output cell-html"><b>right</b></div>\n```\n'
     )
     assert pictures == {"x-1.png": b"a picture"}

@@ -34,7 +34,7 @@ ROOMS = {  # Keras's names for modules, and where their contents are at home
     "convstep.regularizers": "convstep.layers.regularizers",
 }
 # Classes that say what their subclasses do, once.
-CONTRACTS = {"Callback", "Initializer", "Layer", "LearningRateSchedule", "Loss", "Metric", "Optimizer", "Regularizer"}
+CONTRACTS = {"Callback", "Initializer", "Layer", "LearningRateSchedule", "Loss", "Merge", "Metric", "Optimizer", "Regularizer"}
 CODE = re.compile(r"(``.+?``|`.+?`)")
 SHAPE = re.compile(r"(\*\*[^*]+\*\*) \(\*(\(.*\)[^)]*)\*\)")  # napoleon puts a shape, too, between parentheses
 MARKUP = re.compile(r"\||(?<=\w)_(?!\w)")

@@ -105,7 +105,7 @@ def _code(cell: Cell, language: Language, lesson: str) -> str:
 def _shown(output: Output, name: str, language: Language) -> str:
     if output.kind == "picture":
         alt = WORDS[language]["picture"].format(output.alt or name)
-        return f"```{{image}} {name}\n:alt: {alt}\n:class: cell-output\n```"
+        return f"```{{image}} {name}\n:alt: {alt}\n:width: {output.width}px\n:class: cell-output\n```"
     if output.kind == "html":
         return f'```{{raw}} html\n<div class="cell-output cell-html">{output.content}</div>\n```'
     return f"````{{code-block}} text\n:class: cell-output\n\n{output.content}\n````"

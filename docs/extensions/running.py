@@ -32,16 +32,17 @@ __all__ = ["Output", "run_lessons", "source_of"]
 SOURCES = Path(convstep.__file__).parent
 PACKAGES = ("numpy", "matplotlib", "keras", "torch", "numba")  # whose versions may change what a cell shows
 ALONE = ("10_what_the_machine_does",)  # it measures time, so nothing runs beside it
-DPI = 200
+DPI, SCREEN = 200, 96  # pixels an inch: of a picture, and as it is shown
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a cell showed: text, a picture (PNG in base64) with what it is of, or HTML."""
+    """What a cell showed: text, a picture (PNG in base64) with what it is of and how wide it is on a screen, or HTML."""
 
     kind: str
     content: str
     alt: str = ""
+    width: int = 0
 
 
 Shown = dict[str, list[list[Output]]]  # language -> for each cell, its outputs
@@ -94,7 +95,7 @@ def _recalled(path: Path, lesson: Lesson) -> Shown | None:
     return {language: [[Output(**output) for output in cell] for cell in cells] for language, cells in kept["outputs"].items()}
 
 
-def _plain(outputs: Shown) -> dict[str, list[list[dict[str, str]]]]:
+def _plain(outputs: Shown) -> dict[str, list[list[dict[str, Any]]]]:
     return {language: [[asdict(output) for output in cell] for cell in cells] for language, cells in outputs.items()}
 
 
@@ -221,4 +222,4 @@ def _picture(figure: Any) -> Output:
             figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight")
             content = base64.b64encode(file.getvalue()).decode("ascii")
     titles = [text for axes in figure.axes for text in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) if text]
-    return Output("picture", content, ", ".join(titles).replace("\n", " "))
+    return Output("picture", content, ", ".join(titles).replace("\n", " "), round(SCREEN * figure.get_figwidth()))
