@@ -33,7 +33,7 @@ GATES = {
     "imports": ("import contracts", ["lint-imports", "--no-logo", "--cache-dir", ".cache/import-linter"]),
     "docs": (
         "Sphinx, a warning is an error",
-        ["sphinx-build", "-q", "-E", "-W", "--keep-going", "-d", ".cache/sphinx", "docs", "docs/_build/html"],
+        ["sphinx-build", "-q", "-j", "auto", "-E", "-W", "--keep-going", "-d", ".cache/sphinx", "docs", "docs/_build/html"],
     ),
     "tests": ("tests, README examples, branch coverage", ["pytest", "--cov", *SIDE_BY_SIDE]),
 }
