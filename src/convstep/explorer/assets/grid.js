@@ -4,6 +4,7 @@
 import { cellColour } from "./colours.js";
 import { h, newId, setAttribute, svg, write } from "./dom.js";
 import { listenToGrid } from "./gridinput.js";
+import { makeShades } from "./gridshades.js";
 import { exactNumber, shortNumber } from "./numbers.js";
 
 export const CELL = 40; // units of the drawing; the style sheet says how large a unit is
@@ -20,9 +21,8 @@ const MARKS = ["chosen", "feeds", "depends", "mark", "differs", "reach", "window
  * @param {string} options.label what a screen reader calls the grid
  * @param {string} [options.size] "large", "medium" or "small": how large a cell may become
  * @param {object} [options.hooks] what happens: see `listenToGrid`
- * @returns {{ element: HTMLElement, drawings: SVGElement[], show: Function, mark: Function, veil: Function, focus: Function, relabel:
- *   Function,
- *   destroy: Function }}
+ * @returns {{ element: HTMLElement, drawings: SVGElement[], show: Function, mark: Function, veil: Function, focus: Function, colour:
+ *   Function, relabel: Function, destroy: Function }}
  */
 export function makeGrid({ words, label, size = "large", hooks = {} }) {
   const hatch = newId("hatch");
@@ -32,12 +32,14 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
   const unused = svg("path", { class: "cs-unused", fill: `url(#${cross})` });
   const cursor = svg("rect", { class: "cs-cursor", width: CELL, height: CELL, rx: 3, visibility: "hidden" });
   const marks = new Map(MARKS.map((name) => [name, makeMark(name)]));
-  const still = svg("g", { "aria-hidden": "true" }, frameHatch, unused);
+  const lines = svg("path", { class: "cs-lines" });
+  const still = svg("g", { "aria-hidden": "true" }, lines, frameHatch, unused);
   const picture = svg("svg", { class: "cs-matrix" }, svg("defs", {}, hatching(hatch), crossing(cross)), table, still);
   // what moves is a drawing of its own, so that a step does not paint the cells again
   const moving = [...marks.values()].map((mark) => mark.group);
   const overlay = svg("svg", { class: "cs-overlay", "aria-hidden": "true" }, moving, cursor);
-  const element = h("div", { class: `cs-grid cs-grid-${size}` }, picture, overlay);
+  const shades = makeShades();
+  const element = h("div", { class: `cs-grid cs-grid-${size} cs-quiet` }, shades.element, picture, overlay);
 
   let view = null;
   let shapeKey = "";
@@ -67,21 +69,24 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
     setAttribute(table, "aria-colcount", across(view));
     const hadFocus = element.contains(document.activeElement);
     cells = [];
-    const lines = [];
+    const tableRows = [];
     for (let r = -frame.top; r < rows + frame.bottom; r += 1) {
       const line = svg("g", { role: "row" });
       for (let c = -frame.left; c < columns + frame.right; c += 1) {
         const rect = svg("rect", { x: (c + frame.left) * CELL, y: (r + frame.top) * CELL, width: CELL, height: CELL });
         const node = svg("g", { role: "gridcell", class: "cs-cell", tabindex: -1 }, rect);
-        cells.push({ node, rect, text: null, r, c, value: undefined, note: undefined, place: null, fill: "", inside: isInside(r, c) });
+        const said = { value: undefined, note: undefined, place: null };
+        cells.push({ node, rect, text: null, r, c, ...said, fill: "", faded: false, inside: isInside(r, c) });
         line.append(node);
       }
-      lines.push(line);
+      tableRows.push(line);
     }
     veiled = cells.length;
     byNode = new Map(cells.map((cell) => [cell.node, cell]));
-    table.replaceChildren(...lines);
+    table.replaceChildren(...tableRows);
     setAttribute(frameHatch, "d", framePath());
+    setAttribute(lines, "d", linesPath(across(view), rows + frame.top + frame.bottom));
+    shades.resize(across(view), rows + frame.top + frame.bottom, RIM / CELL);
     stop = cellAt(stop?.r ?? 0, stop?.c ?? 0) ?? cellAt(0, 0);
     setAttribute(stop.node, "tabindex", 0);
     if (hadFocus) {
@@ -112,13 +117,11 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
 
   function fillCell(cell) {
     const { fill, ink } = cellColour(cell.value, view.colour);
-    if (fill !== cell.fill) {
-      cell.fill = fill;
-      cell.rect.setAttribute("fill", fill);
-    }
     if (!numbersShown) {
+      shades.paint(cell.c + view.frame.left, cell.r + view.frame.top, fill, cell.faded);
       return;
     }
+    fillRect(cell, fill);
     if (cell.text === null) {
       cell.text = svg("text", {
         x: (cell.c + view.frame.left + 0.5) * CELL,
@@ -131,6 +134,13 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
     write(cell.text, text);
     setAttribute(cell.text, "fill", ink);
     setAttribute(cell.text, "font-size", FONTS[Math.min(text.length, FONTS.length - 1)]);
+  }
+
+  function fillRect(cell, fill) {
+    if (fill !== cell.fill) {
+      cell.fill = fill;
+      cell.rect.setAttribute("fill", fill);
+    }
   }
 
   function labelCell(cell) {
@@ -210,7 +220,11 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
     const { columns } = view;
     const from = last === null ? cells.length : last[0] * columns + last[1] + 1;
     for (let i = Math.min(from, veiled); i < Math.max(from, veiled); i += 1) {
+      cells[i].faded = i >= from;
       cells[i].node.classList.toggle("cs-later", i >= from);
+      if (!numbersShown) {
+        fillCell(cells[i]);
+      }
     }
     veiled = from;
   }
@@ -244,6 +258,7 @@ export function makeGrid({ words, label, size = "large", hooks = {} }) {
     mark,
     veil,
     focus,
+    colour: () => cells.forEach((cell) => fillRect(cell, cellColour(cell.value, view.colour).fill)), // for a drawing that stands alone
     relabel: (text) => setAttribute(table, "aria-label", text),
   };
   const input = listenToGrid({
@@ -276,6 +291,13 @@ function across({ columns, frame }) {
 
 function block(r, c, rows, columns) {
   return rows > 0 && columns > 0 ? `M${c * CELL} ${r * CELL}h${columns * CELL}v${rows * CELL}h${-columns * CELL}z` : "";
+}
+
+/** The lines between cells that have no outlines of their own. */
+function linesPath(columns, rows) {
+  const across = Array.from({ length: rows + 1 }, (_, r) => `M0 ${r * CELL}h${columns * CELL}`);
+  const down = Array.from({ length: columns + 1 }, (_, c) => `M${c * CELL} 0v${rows * CELL}`);
+  return across.concat(down).join("");
 }
 
 /** The outline of a mark: what it depends on has a corner cut, what it feeds a dot, so that the two differ without colour. */

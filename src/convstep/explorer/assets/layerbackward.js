@@ -150,8 +150,8 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     showDz(layer, scene, dark);
     showGradient(layer, scene, landed, dark);
     showImage(layer, scene, dark, entries.backImage.grid, words);
-    showPieces(layer, scene, landed, dark);
     if (reading) {
+      showPieces(layer, scene, landed, dark);
       sayStep(layer, scene, landed);
     }
     sums.update(layer.sums);

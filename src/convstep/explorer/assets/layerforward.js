@@ -98,7 +98,9 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
     const dark = isDark();
     showImage(layer, scene, dark, entries.image.grid, words);
     showOutput(layer, scene, dark);
-    showStep(layer, scene, dark, reading);
+    if (reading) {
+      showStep(layer, scene, dark);
+    }
     if (kind === "change") {
       figures.image.shape(shapeText(scene.x.shape));
       figures.output.shape(shapeText(scene.z.shape));
@@ -125,7 +127,7 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
     entries.output.grid.focus(h0, v0);
   }
 
-  function showStep(layer, scene, dark, reading) {
+  function showStep(layer, scene, dark) {
     const { at, channel } = layer;
     const step = convStep(scene.x, scene.w, scene.b, scene.options, at);
     const [size, depth, count] = [layer.filters.size, layer.image.channels, layer.filters.count];
@@ -141,9 +143,7 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
       colour: signed(scene.limits.w * scene.limits.x),
     });
     entries.bias.grid.show({ rows: 1, columns: 1, value: () => step.bias, colour: signed(Math.max(scene.limits.b, scene.limits.z)) });
-    if (reading) {
-      sayStep({ step, at, channel, size, depth, weight });
-    }
+    sayStep({ step, at, channel, size, depth, weight });
   }
 
   function sayStep({ step, at, channel, size, depth, weight }) {

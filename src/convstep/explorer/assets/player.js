@@ -13,7 +13,7 @@ const READING = 8; // steps a second that can be read; and how often sentences a
  *   go: (step: number) => void, stride: () => number, row: () => number }} parts where: at which step of how many, and how it is called; go
  *   there; stride: how many steps one step forward is; row: how many one row down is
  * @returns {{ element: HTMLElement, update: () => void, toggle: () => void, step: (by: number) => void, playing: boolean, reading: () =>
- *   boolean, destroy: () => void }} reading: whether sentences are worth writing now;
+ *   boolean, destroy: () => void }} reading: whether sentences and the numbers of a step are worth writing now;
  *   while it plays faster than anybody reads, they are written a few times a second
  */
 export function makePlayer({ words, announce, where, go, stride, row }) {

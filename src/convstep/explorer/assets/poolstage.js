@@ -93,28 +93,26 @@ function makePoolForward({ words, isDark, actions, now, entries, steps }) {
     const { at } = pooling;
     showPooled(now(), { grid: entries.image.grid, dark: isDark(), words });
     showOutputs(now(), { grid: entries.output.grid, tensor: "a", dark: isDark(), words, running: true });
-    const step = poolPieces(scene, at, "course");
-    const first = poolPieces(scene, at, "first");
-    showSquare(
-      steps.window,
-      scene,
-      step.window.data,
-      imageColours({ bare: scene.bare, limits: scene.limits }, { image: pooling.image, channel: at[2] }, isDark()),
-    );
-    [figures.maskCourse, figures.maskFirst].forEach((figure) => setAttribute(figure.element, "hidden", pooling.mode !== "max"));
-    if (step.mask !== null) {
-      const colour = { kind: "signed", limit: 1, dark: isDark() };
-      showSquare(steps.maskCourse, scene, step.mask.data, colour);
-      showSquare(steps.maskFirst, scene, first.mask.data, colour);
-    }
     if (reading) {
-      sayStep(pooling, step);
+      showStep(pooling, scene);
     }
     channels.update(pooling.image.channels, at[2], kind === "change");
     if (kind === "change") {
       figures.image.shape(shapeText(scene.x.shape));
       figures.output.shape(shapeText(scene.a.shape));
     }
+  }
+
+  function showStep({ image, at, mode }, scene) {
+    const [step, first] = ["course", "first"].map((rule) => poolPieces(scene, at, rule));
+    showSquare(steps.window, scene, step.window.data, imageColours(scene, { image, channel: at[2] }, isDark()));
+    [figures.maskCourse, figures.maskFirst].forEach((figure) => setAttribute(figure.element, "hidden", mode !== "max"));
+    if (step.mask !== null) {
+      const colour = { kind: "signed", limit: 1, dark: isDark() };
+      showSquare(steps.maskCourse, scene, step.mask.data, colour);
+      showSquare(steps.maskFirst, scene, first.mask.data, colour);
+    }
+    sayStep({ at, mode }, step);
   }
 
   function sayStep({ at, mode }, step) {
@@ -224,18 +222,8 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
       setAttribute(figures[name].element, "data-chosen", mode === "max" && rule === which);
     }
     [figures.dxFirst, figures.piecesFirst].forEach((figure) => setAttribute(figure.element, "hidden", mode !== "max"));
-    const [course, first] = ["course", "first"].map((which) => poolPieces(scene, at, which));
-    const colour = { kind: "signed", limit: scene.limits.da, dark };
-    showSquare(
-      steps.backWindow,
-      scene,
-      course.window.data,
-      imageColours({ bare: scene.bare, limits: scene.limits }, { image: pooling.image, channel: at[2] }, dark),
-    );
-    showSquare(steps.piecesCourse, scene, course.pieces, colour);
-    showSquare(steps.piecesFirst, scene, first.pieces, colour);
     if (reading) {
-      sayStep(scene, at, course);
+      showStep(pooling, scene, dark);
     }
     sums.update(pooling.sums);
     channels.update(pooling.image.channels, at[2], kind === "change");
@@ -253,6 +241,15 @@ function makePoolBackward({ words, isDark, actions, now, entries, steps }) {
     write(ties, mode === "max" ? words.t("pooling.ties") : "");
     figures.dxCourse.note(mode === "max" ? words.t("pooling.note.course") : "");
     figures.piecesCourse.note(words.t(mode === "max" ? "pooling.note.course" : "pooling.share.each"));
+  }
+
+  function showStep({ image, at }, scene, dark) {
+    const [course, first] = ["course", "first"].map((rule) => poolPieces(scene, at, rule));
+    const colour = { kind: "signed", limit: scene.limits.da, dark };
+    showSquare(steps.backWindow, scene, course.window.data, imageColours(scene, { image, channel: at[2] }, dark));
+    showSquare(steps.piecesCourse, scene, course.pieces, colour);
+    showSquare(steps.piecesFirst, scene, first.pieces, colour);
+    sayStep(scene, at, course);
   }
 
   function sayStep(scene, at, { mask, pieces }) {

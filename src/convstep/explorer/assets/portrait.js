@@ -33,6 +33,7 @@ export function portrait(parts, { title }) {
   const height = Math.max(...boxes.map((box) => box.height)) + HEAD + GAP;
   let x = GAP;
   const groups = parts.map(({ name, title: own, grid }, i) => {
+    grid.colour();
     const group = svg(
       "g",
       { transform: `translate(${x - boxes[i].x} ${HEAD + 24 - boxes[i].y})` },
@@ -66,7 +67,7 @@ function standing(node) {
     WRITTEN_STYLES.filter((name) => look.getPropertyValue(name) !== "").forEach((name) =>
       copy.setAttribute(name, look.getPropertyValue(name)),
     );
-    if (node.closest(".cs-later") !== null) {
+    if (node.closest(".cs-cell") !== null) {
       ["fill", "fill-opacity"].forEach((name) => copy.removeAttribute(name)); // a picture has no steps to come: full colours
       copy.setAttribute("fill", node.getAttribute("fill") ?? "none");
     }
