@@ -123,7 +123,7 @@ export function makeLayerBackward({ words, isDark, actions, tools, now, looks, p
     return makeThumbs({
       group: words.t("layer.filter.choose"),
       label: (i) => words.t("layer.filter", { filter: i }),
-      choose: (k) => actions.choose({ at: [...actions.layer().at.slice(0, 2), k] }),
+      choose: (k) => actions.choose({ at: [...actions.part().at.slice(0, 2), k] }),
       draw: (canvas, i) => drawPlane(canvas, now().scene.dz, i, now().scene.limits.dz),
     });
   }

@@ -38,7 +38,7 @@ export function makeLayerForward({ words, isDark, actions, tools, now, looks, pi
   const outputs = makeThumbs({
     group: words.t("layer.filter.choose"),
     label: (i) => words.t("layer.filter", { filter: i }),
-    choose: (k) => actions.choose({ at: [...actions.layer().at.slice(0, 2), k] }),
+    choose: (k) => actions.choose({ at: [...actions.part().at.slice(0, 2), k] }),
     draw: drawOutput,
   });
   const figures = {

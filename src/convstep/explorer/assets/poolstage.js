@@ -285,7 +285,7 @@ function channelThumbs({ words, isDark, actions, now }) {
   return makeThumbs({
     group: words.t("layer.channel.choose"),
     label: (i) => words.t("layer.channel", { channel: i }),
-    choose: (channel) => actions.choose({ at: [...actions.pooling().at.slice(0, 2), channel] }),
+    choose: (channel) => actions.choose({ at: [...actions.part().at.slice(0, 2), channel] }),
     draw: (canvas, i) => {
       const { pooling, scene } = now();
       const [rows, columns, depth] = scene.x.shape;
