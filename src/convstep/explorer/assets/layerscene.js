@@ -10,12 +10,22 @@ import { strongest } from "./colours.js";
  *   unusedRows and unusedColumns (places of the image, its frame counted, that no window touches), `running(at)`
  */
 export function makeLayerScenes() {
+  return remembered((layer) => [layer.image, layer.filters, layer.bias, layer.stride, layer.padding, layer.dilation, layer.dz], makeScene);
+}
+
+/**
+ * Make a function that makes a scene anew only where something that it follows from is another.
+ * @param {(part: object) => any[]} given what it follows from
+ * @param {(part: object) => object} make
+ * @returns {(part: object) => object}
+ */
+export function remembered(given, make) {
   let [last, scene] = [null, null];
-  return (layer) => {
-    const given = [layer.image, layer.filters, layer.bias, layer.stride, layer.padding, layer.dilation, layer.dz];
-    if (last === null || given.some((part, i) => part !== last[i])) {
-      last = given;
-      scene = makeScene(layer);
+  return (part) => {
+    const now = given(part);
+    if (last === null || now.some((value, i) => value !== last[i])) {
+      last = now;
+      scene = make(part);
     }
     return scene;
   };

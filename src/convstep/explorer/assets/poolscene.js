@@ -3,7 +3,7 @@
 
 import { makeTensor, poolBackward, poolForward, poolStep } from "./arithmetic.js";
 import { strongest } from "./colours.js";
-import { placesUnderNoWindow } from "./layerscene.js";
+import { placesUnderNoWindow, remembered } from "./layerscene.js";
 
 /** The two rules for ties: every largest cell gets the whole gradient, or the first of them. */
 export const RULES = ["course", "first"];
@@ -14,15 +14,7 @@ export const RULES = ["course", "first"];
  *   unusedColumns
  */
 export function makePoolScenes() {
-  let [last, scene] = [null, null];
-  return (pooling) => {
-    const given = [pooling.image, pooling.size, pooling.stride, pooling.mode, pooling.da];
-    if (last === null || given.some((part, i) => part !== last[i])) {
-      last = given;
-      scene = makePoolScene(pooling);
-    }
-    return scene;
-  };
+  return remembered((pooling) => [pooling.image, pooling.size, pooling.stride, pooling.mode, pooling.da], makePoolScene);
 }
 
 /**
