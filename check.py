@@ -24,6 +24,10 @@ CACHE = ROOT / ".cache"
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 
 SIDE_BY_SIDE = ["--numprocesses", "auto", "--dist", "worksteal"]  # as many processes as processors
+# What reaches every branch of what all else is measured against. Traced, loops take twice their time, so the other tests are not.
+TRACED = [f"tests/test_{name}.py" for name in ("geometry", "messages", "ops_messages", "steps", "testing", "tracing")]
+UNTRACED = ["tests", *(f"--ignore={path}" for path in TRACED)]
+EXAMPLES = ["README.md", "docs", "src"]  # each document's examples stand on those before them: one process, in order
 
 # gate: what it is, its command
 GATES = {
@@ -35,9 +39,14 @@ GATES = {
         "Sphinx, a warning is an error",
         ["sphinx-build", "-q", "-j", "auto", "-E", "-W", "--keep-going", "-d", ".cache/sphinx", "docs", "docs/_build/html"],
     ),
-    "tests": ("tests, README examples, branch coverage", ["pytest", "--cov", *SIDE_BY_SIDE]),
+    "examples": ("the examples of README, documents and docstrings", ["pytest", *EXAMPLES]),
+    "coverage": ("tests of the loops, every branch of them covered", ["pytest", *TRACED, "--cov", *SIDE_BY_SIDE]),
+    "tests": ("all other tests", ["pytest", *UNTRACED, *SIDE_BY_SIDE]),
 }
-BARE_GATES = {"tests": ("tests without extras and oracles", ["pytest", "-m", "not once", *SIDE_BY_SIDE])}
+BARE_GATES = {
+    "examples": ("examples without extras", ["pytest", *EXAMPLES]),
+    "tests": ("tests without extras and oracles", ["pytest", "tests", "-m", "not once", *SIDE_BY_SIDE]),
+}
 FIXES = [["ruff", "check", "--fix-only", "--quiet", "."], ["ruff", "format", "--quiet", "."]]
 
 FULL_INSTALL = ["-e", ".[all]", "--group", "dev", "--group", "oracles"]

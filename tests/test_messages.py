@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from convstep import steps
+from convstep.checks import listed
 from convstep.errors import ArgumentTypeError, ConvStepError, OutOfMemoryError, ShapeError
 
 Call = Callable[..., Any]
@@ -963,6 +964,16 @@ def test_the_bytes_that_the_machine_refused_are_told(monkeypatch: pytest.MonkeyP
 def test_an_address_in_a_text_is_cut_since_every_run_has_another() -> None:
     kind, message = refused(lambda: steps.zero_pad(object(), 1))  # type: ignore[arg-type]
     assert (kind, message) == (ArgumentTypeError, "zero_pad: X must hold real numbers, not <object object>\n  given X <object object>")
+
+
+def test_a_list_whose_items_cannot_be_had_is_no_list() -> None:
+    class Broken(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            raise RuntimeError("a stranger's list may raise anything")
+
+    assert listed("concatenate", "axes", (1, 2)) == (1, 2)
+    with pytest.raises(ArgumentTypeError, match=r"^concatenate: axes must be a tuple or list, not "):
+        listed("concatenate", "axes", Broken([1, 2]))
 
 
 @pytest.mark.parametrize(
