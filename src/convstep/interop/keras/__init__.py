@@ -1,0 +1,1 @@
+"""Networks as Keras has them: read from its files or its models, and written."""

@@ -1,0 +1,1 @@
+"""Weights as PyTorch has them: read from its files without it, put into a model, and written."""

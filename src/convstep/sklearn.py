@@ -1,0 +1,1 @@
+"""A classifier of images for scikit-learn (extra `sklearn`)."""
