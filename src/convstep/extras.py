@@ -30,6 +30,6 @@ def require(module: str, *, extra: str, op: str = "convstep") -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != module.partition(".")[0]:
             raise
-        package = {"PIL": "pillow"}.get(error.name.partition(".")[0], error.name)
+        package = {"PIL": "pillow", "sklearn": "scikit-learn"}.get(error.name.partition(".")[0], error.name)
         message = f'{op}: {package} is not installed; this installs it: pip install "convstep[{extra}]"'
         raise MissingExtraError(message, name=error.name) from None

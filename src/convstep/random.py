@@ -4,17 +4,31 @@ One rule: `set_random_seed` makes everything that follows the same on every run;
 """
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
-__all__ = ["default_generator", "set_random_seed"]
+__all__ = ["default_generator", "drawing_from", "set_random_seed"]
 
 _generators = {"default": np.random.default_rng()}
+_own: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)
 
 
 def default_generator() -> np.random.Generator:
     """Return the generator in use."""
-    return _generators["default"]
+    return _own.get() or _generators["default"]
+
+
+@contextmanager
+def drawing_from(generator: np.random.Generator) -> Iterator[None]:
+    """Draw from this generator inside a `with` block, in this thread alone; what everybody else draws stays as it would have been."""
+    token = _own.set(generator)
+    try:
+        yield
+    finally:
+        _own.reset(token)
 
 
 def set_random_seed(seed: int) -> None:

@@ -5,6 +5,7 @@ which model.json (or the one file) takes its place.
 """
 
 import hashlib
+import io
 import json
 import os
 import struct
@@ -12,7 +13,7 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 import safetensors.numpy
@@ -37,29 +38,39 @@ def write_archive(path: str | os.PathLike[str], description: Mapping[str, Any], 
     A path without a suffix, or of a folder, becomes a folder; any other one file.
     """
     place = Path(path)
-    packed = {group: to_safetensors(arrays) for group, arrays in tensors.items()}
-    files = {group: {"bytes": len(content), "sha256": _digest(content)} for group, content in packed.items()}
-    text = sealed({"format": FORMAT, "version": VERSION, **description, "files": files}).encode()
+    text, packed, files = _packed(description, tensors)
     if place.is_dir() or not place.suffix:
         _write_folder(place, text, packed, files)
         return
-    with atomic_file(place) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in [(DESCRIPTION, text), *((TENSORS[group][0], content) for group, content in packed.items())]:
-            archive.writestr(zipfile.ZipInfo(name), content)  # without a date: equal models are equal files
+    with atomic_file(place) as file:
+        _write_file(file, text, packed)
 
 
-def read_archive(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensors]]:
-    """Return the description and the groups of arrays.
+def archive_bytes(description: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Array]]) -> bytes:
+    """Return what `write_archive` writes into one file."""
+    text, packed, _ = _packed(description, tensors)
+    file = io.BytesIO()
+    _write_file(file, text, packed)
+    return file.getvalue()
+
+
+def read_archive(path: str | os.PathLike[str] | bytes) -> tuple[dict[str, Any], dict[str, Tensors]]:
+    """Return the description and the groups of arrays of a file, a folder, or what `archive_bytes` returned.
 
     Raises
     ------
     DataError
         If there is no model, or it is damaged.
     """
+    if isinstance(path, bytes):
+        return _read_file(io.BytesIO(path), f"{len(path)} bytes")
     place = Path(path)
     if not place.exists():
         raise DataError(f"load_model: there is no file or folder of this name\n  given {place}")
-    return _read_folder(place) if place.is_dir() else _read_file(place)
+    if place.is_dir():
+        return _read_folder(place)
+    with place.open("rb") as file:
+        return _read_file(file, str(place))
 
 
 def to_safetensors(arrays: Mapping[str, Array]) -> bytes:
@@ -120,48 +131,53 @@ def unsealed(text: bytes, source: str) -> dict[str, Any]:
 # --- one file ---
 
 
-def _read_file(place: Path) -> tuple[dict[str, Any], dict[str, Tensors]]:
-    with place.open("rb") as file:
-        _check_directory(file, place)
-        try:
-            with zipfile.ZipFile(file) as archive:
-                parts = _parts(archive, place)
-        except DataError:
-            raise
-        except Exception as error:  # noqa: BLE001 - zipfile raises ten classes of errors, OSError for a negative place among them
-            raise DataError(f"load_model: the file is damaged: {_brief(error)}\n  given {place}") from None
+def _write_file(file: IO[bytes], text: bytes, packed: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in [(DESCRIPTION, text), *((TENSORS[group][0], content) for group, content in packed.items())]:
+            archive.writestr(zipfile.ZipInfo(name), content)  # without a date: equal models are equal files
+
+
+def _read_file(file: IO[bytes], source: str) -> tuple[dict[str, Any], dict[str, Tensors]]:
+    size = _check_directory(file, source)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            parts = _parts(archive, size, source)
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - zipfile raises ten classes of errors, OSError for a negative place among them
+        raise DataError(f"load_model: the file is damaged: {_brief(error)}\n  given {source}") from None
     description = unsealed(parts.pop(DESCRIPTION, b""), DESCRIPTION)
     tensors: dict[str, Tensors] = {}
     for group, claim in description["files"].items():
         name = TENSORS[group][0]
         content = parts.pop(name, None)
         if content is None or not _belongs(content, claim):
-            raise DataError(f"load_model: {name} is not the one that {DESCRIPTION} belongs to\n  given {place}")
+            raise DataError(f"load_model: {name} is not the one that {DESCRIPTION} belongs to\n  given {source}")
         tensors[group] = from_safetensors(content, name)
     return description, tensors
 
 
-def _check_directory(file: Any, place: Path) -> None:
-    """Refuse a directory of more than three names before zipfile reads it: each would cost more memory than it takes in the file."""
+def _check_directory(file: IO[bytes], source: str) -> int:
+    """Return the size of a file. A directory of more than three names is refused: each would cost more memory than it takes in the file."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - END.size))
     tail = file.read(END.size)
     mark, *_, entries, length, _, comment = END.unpack(tail) if len(tail) == END.size else (b"",) * 8
     if mark != b"PK\x05\x06" or comment or entries > len(TENSORS) + 1 or length > MOST_DIRECTORY:
-        raise DataError(f"load_model: the file is not a model that convstep wrote\n  given {place}")
+        raise DataError(f"load_model: the file is not a model that convstep wrote\n  given {source}")
     file.seek(0)
+    return size
 
 
-def _parts(archive: zipfile.ZipFile, place: Path) -> dict[str, bytes]:
+def _parts(archive: zipfile.ZipFile, room: int, source: str) -> dict[str, bytes]:
     known = {DESCRIPTION, *(names[0] for names in TENSORS.values())}
     parts: dict[str, bytes] = {}
-    room = place.stat().st_size
     for item in archive.infolist():
         room -= item.file_size
         limit = MOST_JSON if item.filename == DESCRIPTION else item.file_size
         stored = item.compress_type == zipfile.ZIP_STORED and item.compress_size == item.file_size
         if item.filename not in known or item.filename in parts or not stored or item.file_size > limit or room < 0:
-            raise DataError(f"load_model: the file holds {shown(item.filename)}, which no model has so\n  given {place}")
+            raise DataError(f"load_model: the file holds {shown(item.filename)}, which no model has so\n  given {source}")
         parts[item.filename] = archive.read(item)
     return parts
 
@@ -214,6 +230,15 @@ def _waiting(folder: Path, group: str, digest: str) -> Path:
 
 
 # --- parts of both ---
+
+
+def _packed(
+    description: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Array]]
+) -> tuple[bytes, dict[str, bytes], dict[str, dict[str, Any]]]:
+    """Return model.json, the groups of arrays as safetensors, and what model.json says of these."""
+    packed = {group: to_safetensors(arrays) for group, arrays in tensors.items()}
+    files = {group: {"bytes": len(content), "sha256": _digest(content)} for group, content in packed.items()}
+    return sealed({"format": FORMAT, "version": VERSION, **description, "files": files}).encode(), packed, files
 
 
 def _belongs(content: bytes, claim: Any) -> bool:

@@ -16,7 +16,7 @@ from convstep.checks import Array, refusal, shown
 from convstep.errors import ConvStepError, DataError
 from convstep.files import atomic_write
 from convstep.models.architecture import Builder, class_name
-from convstep.models.archive import from_safetensors, read_archive, to_safetensors, write_archive
+from convstep.models.archive import archive_bytes, from_safetensors, read_archive, to_safetensors, write_archive
 from convstep.training import losses, metrics, optimizers
 from convstep.training.configuration import find, serialize
 
@@ -43,15 +43,16 @@ def save_model(model: Any, path: str | os.PathLike[str], *, include_optimizer: b
         If the model or the notes cannot be written down, or there is no such folder.
     """
     _warn_of_foreign("save", path)
-    tensors: dict[str, Mapping[str, Array]] = {"weights": {name: item.value for name, item in model.named_parameters().items()}}
-    if model.compiled and include_optimizer:
-        tensors["optimizer"] = model.optimizer.state()
-    described = {"model": {"class_name": class_name(model), "config": model.get_config()}, "compile": _compile_config(model)}
-    write_archive(path, {**described, "notes": dict(notes or {})}, tensors)
+    write_archive(path, *_content(model, notes, include_optimizer=include_optimizer))
+
+
+def model_bytes(model: Any) -> bytes:
+    """Return what `save_model` writes into one file, with the state of the optimizer. `load_model` reads it."""
+    return archive_bytes(*_content(model, None, include_optimizer=True))
 
 
 def load_model(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | bytes,
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,  # noqa: A002, FBT001, FBT002 - Keras's
 ) -> Any:
@@ -59,8 +60,8 @@ def load_model(
 
     Parameters
     ----------
-    path : path
-        Of a file or a folder.
+    path : path or bytes
+        Of a file or a folder; or the content of such a file.
     custom_objects : mapping of str to class, optional
         Your own layers, losses, metrics and optimizers by the names of their classes.
     compile : bool
@@ -72,6 +73,7 @@ def load_model(
         If the file is not there, damaged, or not what it says it is.
     """
     description, tensors = read_archive(path)
+    source = f"{len(path)} bytes" if isinstance(path, bytes) else path
     custom = custom_objects or {}
     try:
         model = _built(description["model"], tensors.get("weights", {}), custom)
@@ -81,10 +83,10 @@ def load_model(
     except DataError:
         raise
     except MemoryError:
-        raise DataError(f"load_model: the model needs more memory than there is\n  given {path}") from None
+        raise DataError(f"load_model: the model needs more memory than there is\n  given {source}") from None
     except Exception as error:  # noqa: BLE001 - a description can be wrong in any way; the fact for the caller is this one
         first = " ".join(str(error).splitlines()[:1]) if isinstance(error, ConvStepError) else f"{type(error).__name__} {error}"
-        raise DataError(f"load_model: the description of the model is wrong: {first!r:.200}\n  given {path}") from None
+        raise DataError(f"load_model: the description of the model is wrong: {first!r:.200}\n  given {source}") from None
     return model
 
 
@@ -149,6 +151,20 @@ def _built(described: Any, arrays: Mapping[str, Array], custom: Mapping[str, Any
     return model
 
 
+# --- what is written ---
+
+
+def _content(
+    model: Any, notes: Mapping[str, Any] | None, *, include_optimizer: bool
+) -> tuple[dict[str, Any], dict[str, Mapping[str, Array]]]:
+    """Return a description and groups of arrays for an archive."""
+    tensors: dict[str, Mapping[str, Array]] = {"weights": {name: item.value for name, item in model.named_parameters().items()}}
+    if model.compiled and include_optimizer:
+        tensors["optimizer"] = model.optimizer.state()
+    described = {"model": {"class_name": class_name(model), "config": model.get_config()}, "compile": _compile_config(model)}
+    return {**described, "notes": dict(notes or {})}, tensors
+
+
 # --- what a model was compiled with ---
 
 
@@ -166,7 +182,7 @@ def _compile_config(model: Any) -> dict[str, Any] | None:
         }
     except ConvStepError as error:
         message = f"{str(error).splitlines()[0]}: the model is saved without what it was compiled with"
-        warnings.warn(message, stacklevel=4)
+        warnings.warn(message, stacklevel=5)
         return None
 
 
