@@ -15,9 +15,10 @@ from convstep.data.files import FilePath, is_folder, refusal, regular_size
 from convstep.errors import DataError
 from convstep.extras import require
 
-__all__ = ["load_happy", "load_signs"]
+__all__ = ["cells", "load_happy", "load_signs"]
 
 SHAPE = (64, 64, 3)
+WHOLE = "ui"  # NumPy's letters for the types of whole numbers
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _read(course: Course, path: FilePath, split: str | None = None) -> tuple[NDA
     try:
         with h5py.File(path, "r", locking=False) as file:
             name = _only_split(course, file, split, path)
-            x, y = (_cells(course.op, file, f"{name}_set_{axis}", path, size=size) for axis in ("x", "y"))
+            x, y = (cells(course.op, file, f"{name}_set_{axis}", path, size=size) for axis in ("x", "y"))
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 - h5py raises a dozen kinds of error for damaged files
@@ -140,31 +141,54 @@ def _only_split(course: Course, file: Any, split: str | None, path: FilePath) ->
     return names[0]
 
 
-def _cells(op: str, file: Any, key: str, path: FilePath, *, size: int) -> NDArray[Any]:
-    """Return a data set of the file, after everything about it is known to be harmless."""
-    h5py = require("h5py", extra="data", op=op)
-    if key not in list(file):
-        raise refusal(op, f"the file has no {key}", path)
-    if file.id.links.get_info(key.encode()).type != h5py.h5l.TYPE_HARD:
-        raise refusal(op, f"{key} is a link to another place: refused", path)
-    data = file[key]
+def cells(op: str, group: Any, key: str, path: FilePath, *, size: int, kinds: str = WHOLE, name: str | None = None) -> NDArray[Any]:
+    """Return a data set of a group, after everything about it is known to be harmless.
+
+    Parameters
+    ----------
+    op : str
+        Who asks, for errors.
+    group : h5py.Group
+    key : str
+    path : path
+        Of the file, for errors.
+    size : int
+        How many bytes the file has.
+    kinds : str
+        NumPy's letters for the types that the cells may have: "ui" or "f".
+    name : str, optional
+        What errors call the data set.
+
+    Raises
+    ------
+    DataError
+        It is not there, or not in one piece in this file, or of another type.
+    """
+    h5py, named = require("h5py", extra="data", op=op), name or key
+    if key not in list(group):
+        raise refusal(op, f"the file has no {named}", path)
+    if group.id.links.get_info(key.encode()).type != h5py.h5l.TYPE_HARD:
+        raise refusal(op, f"{named} is a link to another place: refused", path)
+    data = group[key]
     if not isinstance(data, h5py.Dataset):
-        raise refusal(op, f"{key} is no data set", path)
+        raise refusal(op, f"{named} is no data set", path)
     layout = data.id.get_create_plist().get_layout()
     if data.external or data.is_virtual or layout == h5py.h5d.VIRTUAL:
-        raise refusal(op, f"{key} takes its cells from other files: refused", path)
+        raise refusal(op, f"{named} takes its cells from other files: refused", path)
     if layout not in {h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT}:
-        raise refusal(op, f"{key} is compressed or in chunks; the course's files are neither", path)
-    if data.dtype.kind not in "ui" or data.dtype.fields or data.dtype.subdtype:
-        raise refusal(op, f"{key} must hold whole numbers, not {data.dtype}", path)
+        whose = "the course's files are neither" if kinds == WHOLE else "Keras's files are neither"
+        raise refusal(op, f"{named} is compressed or in chunks; {whose}", path)
+    if data.dtype.kind not in kinds or data.dtype.fields or data.dtype.subdtype:
+        wanted = "whole numbers" if kinds == WHOLE else "floating-point numbers"
+        raise refusal(op, f"{named} must hold {wanted}, not {data.dtype}", path)
     if data.shape is None:
-        raise refusal(op, f"{key} has no cells", path)
-    shape = tuple(int(cells) for cells in data.shape)
+        raise refusal(op, f"{named} has no cells", path)
+    shape = tuple(int(length) for length in data.shape)
     claimed = math.prod(shape) * data.dtype.itemsize
     if claimed > size:
-        raise refusal(op, f"{key} claims the shape {shape}, so {claimed} bytes, but the file has {size}", path)
-    cells: NDArray[Any] = data[()]
-    return cells
+        raise refusal(op, f"{named} claims the shape {shape}, so {claimed} bytes, but the file has {size}", path)
+    read: NDArray[Any] = data[()]
+    return read
 
 
 def _checked(course: Course, x: NDArray[Any], y: NDArray[Any], path: FilePath) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
