@@ -1,0 +1,151 @@
+"""Operators that compute cell by cell. One rule: shapes broadcast as NumPy's do, and the result is measured first."""
+
+import math
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from convstep.checks import Array
+from convstep.interop.onnx.operators.operator import Operator
+from convstep.interop.onnx.operators.reading import Unfit, fitting, flag, together, word
+from convstep.interop.onnx.records import Node
+
+
+def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of arrays as one of a node and arrays, which must broadcast."""
+
+    def run(_node: Node, *arrays: Array) -> Any:
+        fitting(*arrays)
+        return function(*arrays)
+
+    return run
+
+
+def folded(function: Callable[[Array, Array], Array]) -> Callable[..., Any]:
+    """Return a function of two arrays as one of any number of them."""
+
+    def run(_node: Node, *arrays: Array) -> Array:
+        fitting(*arrays)
+        return reduce(function, arrays)
+
+    return run
+
+
+def mean(_node: Node, *arrays: Array) -> Array:
+    """Return the mean of arrays."""
+    fitting(*arrays)
+    return reduce(np.add, arrays) / np.asarray(len(arrays), arrays[0].dtype)
+
+
+def divide(_node: Node, x: Array, y: Array) -> Array:
+    """Return x / y; integers are rounded towards 0."""
+    fitting(x, y)
+    if x.dtype.kind == "u":
+        return x // y
+    if x.dtype.kind == "i":
+        return (x - np.fmod(x, y)) // y
+    return np.divide(x, y)
+
+
+def remainder(node: Node, x: Array, y: Array) -> Array:
+    """Return what division leaves: with the sign of x if `fmod`, else with that of y."""
+    fitting(x, y)
+    return np.fmod(x, y) if flag(node, "fmod") else np.mod(x, y)
+
+
+def power(_node: Node, x: Array, y: Array) -> Array:
+    """Return x ** y in the type of x."""
+    fitting(x, y)
+    if x.dtype.kind in "iu" and y.dtype.kind in "iu" and not (y < 0).any():
+        return np.power(x, y.astype(x.dtype))
+    wide = np.float32 if x.dtype == np.float32 and y.dtype.itemsize <= 4 else np.float64
+    return np.power(x.astype(wide), y.astype(wide)).astype(x.dtype)
+
+
+def erf(x: Array) -> Array:
+    """Return the error function."""
+    return np.fromiter(map(math.erf, x.ravel().tolist()), np.float64, x.size).reshape(x.shape).astype(x.dtype)
+
+
+def shift(node: Node, x: Array, y: Array) -> Array:
+    """Move the bits of x by y places, in the direction that the attribute names."""
+    fitting(x, y)
+    left = word(node, "direction", "", ("LEFT", "RIGHT")) == "LEFT"
+    moved = np.left_shift(x, y) if left else np.right_shift(x, y)
+    return np.where(y >= 8 * x.dtype.itemsize, 0, moved).astype(x.dtype)
+
+
+def infinite(node: Node, x: Array) -> Array:
+    """Return where x is infinite."""
+    found = np.zeros(x.shape, np.bool_)
+    if flag(node, "detect_positive", 1):
+        found |= x == np.inf
+    if flag(node, "detect_negative", 1):
+        found |= x == -np.inf
+    return found
+
+
+def where(_node: Node, condition: Array, x: Array, y: Array) -> Array:
+    """Return x where the condition holds, else y."""
+    fitting(x, y, condition)
+    return np.where(condition, x, y)
+
+
+def prelu(_node: Node, x: Array, slope: Array) -> Array:
+    """Return x where x >= 0, else slope * x; the slope broadcasts to x."""
+    if together(x.shape, slope.shape) != x.shape:
+        raise Unfit(f"a slope of shape {slope.shape} does not broadcast to {x.shape}")
+    return np.where(x < 0, x * slope, x)
+
+
+FLOAT = {
+    "Acos": np.arccos,
+    "Acosh": np.arccosh,
+    "Asin": np.arcsin,
+    "Asinh": np.arcsinh,
+    "Atan": np.arctan,
+    "Atanh": np.arctanh,
+    "Ceil": np.ceil,
+    "Cos": np.cos,
+    "Cosh": np.cosh,
+    "Exp": np.exp,
+    "Floor": np.floor,
+    "Log": np.log,
+    "Reciprocal": lambda x: 1 / x,
+    "Round": np.round,
+    "Sin": np.sin,
+    "Sinh": np.sinh,
+    "Sqrt": np.sqrt,
+    "Tan": np.tan,
+}
+NUMBERS = {"Abs": np.abs, "Erf": erf, "Neg": np.negative, "Sign": np.sign}
+PAIRS = {"Add": np.add, "Mul": np.multiply, "Sub": np.subtract}
+ORDERS = {"Greater": np.greater, "Less": np.less, "GreaterOrEqual": np.greater_equal, "LessOrEqual": np.less_equal}
+LOGIC = {"And": np.logical_and, "Or": np.logical_or, "Xor": np.logical_xor}
+BITS = {"BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor}
+
+OPERATORS = [
+    *(Operator(name, plain(function), "F") for name, function in FLOAT.items()),
+    *(Operator(name, plain(function), "N") for name, function in NUMBERS.items()),
+    *(Operator(name, plain(function), "N N") for name, function in PAIRS.items()),
+    *(Operator(name, plain(function), "N N", since=12 if name.endswith("Equal") else 1) for name, function in ORDERS.items()),
+    *(Operator(name, plain(function), "B B") for name, function in LOGIC.items()),
+    *(Operator(name, plain(function), "Z Z", since=18) for name, function in BITS.items()),
+    Operator("BitwiseNot", plain(np.invert), "Z", since=18),
+    Operator("BitShift", shift, "Z Z", "direction", since=11),
+    Operator("Div", divide, "N N"),
+    Operator("Equal", plain(np.equal), "A A"),
+    Operator("IsInf", infinite, "F", "detect_positive detect_negative", since=10, wide=False),
+    Operator("IsNaN", plain(np.isnan), "F", since=9, wide=False),
+    Operator("Max", folded(np.maximum), "N*"),
+    Operator("Mean", mean, "F*"),
+    Operator("Min", folded(np.minimum), "N*"),
+    Operator("Mod", remainder, "N N", "fmod", since=10),
+    Operator("Not", plain(np.logical_not), "B"),
+    Operator("Pow", power, "n n"),
+    Operator("PRelu", prelu, "N N"),
+    Operator("Sum", folded(np.add), "F*"),
+    Operator("Where", where, "B A A", since=9, wide=False),
+]
