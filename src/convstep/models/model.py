@@ -16,6 +16,7 @@ from convstep.layers.base import Gradients, Shape
 from convstep.models import saving
 from convstep.models.architecture import KINDS, Builder, graph_config
 from convstep.models.exploring import explore_model
+from convstep.models.exporting import export_model
 from convstep.models.graph import Graph, Part
 from convstep.models.naming import number_layers
 from convstep.models.pictures import Pictured
@@ -218,6 +219,11 @@ class Model(Pictured):
     def save(self, path: Any, *, include_optimizer: bool = True, notes: Mapping[str, Any] | None = None) -> None:
         """Write the model into one file, or into a folder if the path has no suffix; see `convstep.models.saving`."""
         saving.save_model(self, path, include_optimizer=include_optimizer, notes=notes)
+
+    def export(self, path: Any, format: str | None = None, **options: Any) -> None:  # noqa: A002 - Keras's argument
+        """Write the model for other tools, in the format of the path's suffix: "m.onnx"; see `convstep.interop.onnx.save`."""
+        self._graph("export")
+        export_model(self, path, format, **options)
 
     def save_weights(self, path: Any) -> None:
         """Write the weights alone into one file, as safetensors."""

@@ -1,1 +1,5 @@
 """Networks as ONNX files: read into a model, and written from one. Needs the extra `onnx`."""
+
+from convstep.interop.onnx.model import OnnxModel, load
+
+__all__ = ["OnnxModel", "load"]

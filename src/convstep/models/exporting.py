@@ -1,0 +1,42 @@
+"""A model in somebody else's format. One rule: what writes a format is named here and imported only when a model goes there."""
+
+import os
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from convstep.checks import one_of, refusal
+from convstep.errors import ArgumentTypeError
+
+FORMATS = {".onnx": "convstep.interop.onnx:save"}
+
+
+def export_model(model: Any, path: str | os.PathLike[str], form: str | None = None, **options: Any) -> None:
+    """Write a model in the format that the suffix of the path names, or that is called for.
+
+    Parameters
+    ----------
+    model : Model
+    path : path
+        "digits.onnx" for ONNX.
+    form : str, optional
+        The format without its dot, "onnx", for a path of any suffix.
+    **options
+        Those of the format: see `convstep.interop.onnx.save`.
+
+    Raises
+    ------
+    ShapeError
+        If there is no such format.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise refusal("export", "path must be a path", {"path": path}, kind=ArgumentTypeError)
+    if form is not None:
+        suffix = f".{one_of('export', 'format', form, [known.removeprefix('.') for known in FORMATS])}"
+    else:
+        suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        known = ", ".join(FORMATS)
+        fact = f'there is no format "{suffix}" to write, only {known}' if suffix else f"the path must end in one of {known}"
+        raise refusal("export", fact, {"path": str(path)})
+    resolve_name(FORMATS[suffix])(model, path, **options)
