@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 from convstep.checks import whole
-from convstep.layers import Activation, Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D, Softmax
+from convstep.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
 from convstep.models import Model, Sequential, happy_house, lenet5, resnet, signs, signs_tf1, vgg
+from convstep.models.heads import cross_entropy_for
 from convstep.runs.settings import SettingError, Settings, meant
-from convstep.training.losses import BinaryCrossentropy, SparseCategoricalCrossentropy
 from convstep.training.optimizers import NAMES as OPTIMIZERS
 from convstep.training.schedules import CosineDecay
 
@@ -100,7 +100,7 @@ def compile_for(model: Model, settings: Settings, steps: int) -> None:
     SettingError
         If both the network and the settings name an optimizer that differ.
     """
-    loss = model.loss if model.compiled and model.loss is not None else _loss(model)
+    loss = model.loss if model.compiled and model.loss is not None else cross_entropy_for(model)
     model.compile(model.optimizer if model.compiled else _optimizer(settings, steps), loss=loss, metrics=["accuracy"])
 
 
@@ -111,19 +111,6 @@ def _optimizer(settings: Settings, steps: int) -> Any:
         rate = CosineDecay(rate / START, max(1, steps - rise), warmup_target=rate, warmup_steps=rise)
     kind = OPTIMIZERS["sgd" if settings.optimizer in MOMENTUM else settings.optimizer]
     return kind(learning_rate=rate, **MOMENTUM.get(settings.optimizer, {}))
-
-
-def _loss(model: Model) -> Any:
-    """Return the cross-entropy that fits the last layer: of yes or no for one number, of classes for several."""
-    last = model.layers[-1]
-    if model.output_shape[-1] == 1:
-        return BinaryCrossentropy(from_logits=not _ends_in(last, "sigmoid"))
-    return SparseCategoricalCrossentropy(from_logits=not (isinstance(last, Softmax) or _ends_in(last, "softmax")))
-
-
-def _ends_in(layer: Any, name: str) -> bool:
-    activation = layer.activation if isinstance(layer, Activation | Dense | Conv2D) else None
-    return getattr(activation, "name", activation) == name
 
 
 def _from_file(name: str, shape: tuple[int, ...], classes: int) -> Any:

@@ -1,1 +1,0 @@
-"""A classifier of images for scikit-learn (extra `sklearn`)."""
