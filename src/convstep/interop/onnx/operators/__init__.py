@@ -18,8 +18,11 @@ from convstep.interop.onnx.operators import (
     making,
     matrices,
     normalization,
+    padding,
     pooling,
+    quantizing,
     reducing,
+    resizing,
     selecting,
     shaping,
 )
@@ -30,7 +33,21 @@ from convstep.interop.onnx.records import Node, node_refusal
 __all__ = ["MOST_BYTES", "NEWEST", "OLDEST", "OPERATORS", "compute", "unsupported"]
 
 OLDEST, NEWEST = 7, 28
-MODULES = (activations, convolution, elementwise, making, matrices, normalization, pooling, reducing, selecting, shaping)
+MODULES = (
+    activations,
+    convolution,
+    elementwise,
+    making,
+    matrices,
+    normalization,
+    padding,
+    pooling,
+    quantizing,
+    reducing,
+    resizing,
+    selecting,
+    shaping,
+)
 FAILURES = (ConvStepError, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 
 

@@ -9,8 +9,6 @@ from convstep.interop.onnx.operators.operator import Operator
 from convstep.interop.onnx.operators.reading import Unfit, axis_of, only, real, whole, word
 from convstep.interop.onnx.records import Node
 
-LEAST_SCALE = 1e-30
-
 
 def leaky_relu(node: Node, x: Array) -> Array:
     """Return x where x >= 0, else alpha * x."""
@@ -26,13 +24,15 @@ def selu(node: Node, x: Array) -> Array:
     """Return gamma times `elu`."""
     alpha = typed(x, real(node, "alpha", 1.67326319217681884765625))
     gamma = typed(x, real(node, "gamma", 1.05070102214813232421875))
-    return gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    y: Array = gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return y
 
 
 def celu(node: Node, x: Array) -> Array:
     """Return x where x > 0, else alpha * (exp(x / alpha) - 1)."""
     alpha = typed(x, real(node, "alpha", 1.0))
-    return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(np.minimum(x / alpha, LEAST_SCALE)))
+    y: Array = np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(np.minimum(x, 0) / alpha))
+    return y
 
 
 def hard_sigmoid(node: Node, x: Array) -> Array:

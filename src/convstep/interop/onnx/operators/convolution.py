@@ -4,6 +4,7 @@ One rule: two axes are `convstep.ops`; one is two of which the first has one cel
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def _correlate(x: Array, w: Array, axes: Sequence[Axis], groups: int) -> Array:
     if len(axes) == 1:
         return _correlate(x[:, :, None], w[:, :, None], [ONE, *axes], groups)[:, :, 0]
     if len(axes) == 2:
-        options = {"strides": tuple(axis.stride for axis in axes), "dilation_rate": tuple(axis.dilation for axis in axes)}
+        options: dict[str, Any] = {"strides": tuple(axis.stride for axis in axes), "dilation_rate": tuple(axis.dilation for axis in axes)}
         padding = tuple(axis.pad for axis in axes)
         y = ops.conv2d(x.transpose(0, 2, 3, 1), w.transpose(2, 3, 1, 0), padding=padding, groups=groups, **options)
         return y.transpose(0, 3, 1, 2)

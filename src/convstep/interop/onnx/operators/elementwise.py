@@ -36,7 +36,8 @@ def folded(function: Callable[[Array, Array], Array]) -> Callable[..., Any]:
 def mean(_node: Node, *arrays: Array) -> Array:
     """Return the mean of arrays."""
     fitting(*arrays)
-    return reduce(np.add, arrays) / np.asarray(len(arrays), arrays[0].dtype)
+    y: Array = reduce(np.add, arrays) / np.asarray(len(arrays), arrays[0].dtype)
+    return y
 
 
 def divide(_node: Node, x: Array, y: Array) -> Array:
@@ -59,9 +60,9 @@ def power(_node: Node, x: Array, y: Array) -> Array:
     """Return x ** y in the type of x."""
     fitting(x, y)
     if x.dtype.kind in "iu" and y.dtype.kind in "iu" and not (y < 0).any():
-        return np.power(x, y.astype(x.dtype))
+        return np.asarray(np.power(x, y.astype(x.dtype)))
     wide = np.float32 if x.dtype == np.float32 and y.dtype.itemsize <= 4 else np.float64
-    return np.power(x.astype(wide), y.astype(wide)).astype(x.dtype)
+    return np.asarray(np.power(x.astype(wide), y.astype(wide))).astype(x.dtype)
 
 
 def erf(x: Array) -> Array:
@@ -73,8 +74,14 @@ def shift(node: Node, x: Array, y: Array) -> Array:
     """Move the bits of x by y places, in the direction that the attribute names."""
     fitting(x, y)
     left = word(node, "direction", "", ("LEFT", "RIGHT")) == "LEFT"
-    moved = np.left_shift(x, y) if left else np.right_shift(x, y)
-    return np.where(y >= 8 * x.dtype.itemsize, 0, moved).astype(x.dtype)
+    width = 8 * x.dtype.itemsize
+    if left:
+        return np.where(y >= width, 0, np.left_shift(x, y)).astype(x.dtype)
+    return (
+        np.right_shift(x, np.minimum(y, width - 1))
+        if x.dtype.kind == "i"
+        else np.where(y >= width, 0, np.right_shift(x, y)).astype(x.dtype)
+    )
 
 
 def infinite(node: Node, x: Array) -> Array:
@@ -100,7 +107,7 @@ def prelu(_node: Node, x: Array, slope: Array) -> Array:
     return np.where(x < 0, x * slope, x)
 
 
-FLOAT = {
+FLOAT: dict[str, Callable[..., Any]] = {
     "Acos": np.arccos,
     "Acosh": np.arccosh,
     "Asin": np.arcsin,
@@ -120,15 +127,16 @@ FLOAT = {
     "Sqrt": np.sqrt,
     "Tan": np.tan,
 }
-NUMBERS = {"Abs": np.abs, "Erf": erf, "Neg": np.negative, "Sign": np.sign}
+NUMBERS: dict[str, Callable[..., Any]] = {"Abs": np.abs, "Erf": erf, "Neg": np.negative, "Sign": np.sign}
+FIRST = dict.fromkeys(("Acosh", "Asinh", "Atanh", "Cosh", "Erf", "Sign", "Sinh"), 9) | {"Round": 11}
 PAIRS = {"Add": np.add, "Mul": np.multiply, "Sub": np.subtract}
 ORDERS = {"Greater": np.greater, "Less": np.less, "GreaterOrEqual": np.greater_equal, "LessOrEqual": np.less_equal}
 LOGIC = {"And": np.logical_and, "Or": np.logical_or, "Xor": np.logical_xor}
 BITS = {"BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor}
 
 OPERATORS = [
-    *(Operator(name, plain(function), "F") for name, function in FLOAT.items()),
-    *(Operator(name, plain(function), "N") for name, function in NUMBERS.items()),
+    *(Operator(name, plain(function), "F", since=FIRST.get(name, 1)) for name, function in FLOAT.items()),
+    *(Operator(name, plain(function), "N", since=FIRST.get(name, 1)) for name, function in NUMBERS.items()),
     *(Operator(name, plain(function), "N N") for name, function in PAIRS.items()),
     *(Operator(name, plain(function), "N N", since=12 if name.endswith("Equal") else 1) for name, function in ORDERS.items()),
     *(Operator(name, plain(function), "B B") for name, function in LOGIC.items()),

@@ -8,7 +8,7 @@ import numpy as np
 from convstep.checks import Array, shown
 from convstep.extras import require
 from convstep.interop.onnx.operators.operator import Operator
-from convstep.interop.onnx.operators.reading import Unfit, listed, only, room, whole
+from convstep.interop.onnx.operators.reading import Unfit, flag, listed, only, room, whole
 from convstep.interop.onnx.records import Node
 
 TYPES = {
@@ -25,6 +25,16 @@ TYPES = {
     12: "uint32",
     13: "uint64",
     16: "bfloat16",
+    17: "float8_e4m3fn",
+    18: "float8_e4m3fnuz",
+    19: "float8_e5m2",
+    20: "float8_e5m2fnuz",
+    21: "uint4",
+    22: "int4",
+    23: "float4_e2m1fn",
+    24: "float8_e8m0fnu",
+    25: "uint2",
+    26: "int2",
 }
 
 
@@ -33,7 +43,7 @@ def dtype_of(number: int, op: str = "onnx") -> np.dtype[Any]:
     name = TYPES.get(number)
     if name is None:
         raise Unfit(f"type {number} is not supported")
-    return np.dtype(require("ml_dtypes", extra="onnx", op=op).bfloat16 if name == "bfloat16" else name)
+    return np.dtype(name) if number < 16 else np.dtype(getattr(require("ml_dtypes", extra="onnx", op=op), name))
 
 
 def constant(node: Node) -> Array:
@@ -84,18 +94,28 @@ def spaced(_node: Node, start: Array, limit: Array, delta: Array) -> Array:
 
 def cast(node: Node, x: Array) -> Array:
     """Give x another type: floats are cut off towards 0 for integers, and whatever is not 0 is true."""
-    return to_type(x, dtype_of(whole(node, "to")))
+    _rounding(node)
+    return to_type(x, dtype_of(whole(node, "to")), saturate=flag(node, "saturate", 1))
 
 
-def cast_like(_node: Node, x: Array, other: Array) -> Array:
+def cast_like(node: Node, x: Array, other: Array) -> Array:
     """Give x the type of another array."""
-    return to_type(x, other.dtype)
+    _rounding(node)
+    return to_type(x, other.dtype, saturate=flag(node, "saturate", 1))
 
 
-def to_type(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Return x in another type, if there is room for it."""
+def to_type(x: Array, dtype: np.dtype[Any], *, saturate: bool = True) -> Array:
+    """Return x in another type, if there is room for it; 8-bit floats that saturate are at most the largest one."""
     room(x.shape, dtype)
+    if dtype.name.startswith("float8") and dtype.name != "float8_e8m0fnu" and saturate:
+        most = float(require("ml_dtypes", extra="onnx").finfo(dtype).max)
+        x = np.clip(x.astype(np.float32), -most, most)
     return x.astype(dtype, copy=False)
+
+
+def _rounding(node: Node) -> None:
+    if node.get("round_mode", "up") != "up":
+        raise Unfit(f"round_mode must be 'up', not {shown(node.get('round_mode'))}")
 
 
 def eye_like(node: Node, x: Array) -> Array:
@@ -119,13 +139,16 @@ def dropout(node: Node, x: Array, ratio: Array | None = None, training: Array | 
 OPERATORS = [
     Operator("Cast", cast, "A", "to", wide=False),
     Operator("Cast", cast, "A", "to saturate", since=19, wide=False),
+    Operator("Cast", cast, "A", "round_mode saturate to", since=24, wide=False),
     Operator("CastLike", cast_like, "a a", since=15, wide=False),
     Operator("CastLike", cast_like, "a a", "saturate", since=19, wide=False),
+    Operator("CastLike", cast_like, "a a", "round_mode saturate", since=24, wide=False),
     Operator("Constant", constant, "", "value", wide=False),
     Operator("Constant", constant, "", " ".join(CONSTANTS), since=12, wide=False),
     Operator("ConstantOfShape", constant_of_shape, "L", "value", since=9, wide=False),
     Operator("Dropout", dropout, "F", "ratio", wide=False),
     Operator("Dropout", dropout, "F f? B?", "seed", since=12, wide=False),
     Operator("EyeLike", eye_like, "A", "dtype k", since=9, wide=False),
-    Operator("Range", spaced, "N N N", since=11, wide=False),
+    Operator("Range", spaced, "N N N", since=11),
+    Operator("Range", spaced, "N N N", "stash_type", since=27),
 ]

@@ -46,8 +46,8 @@ def instance_normalization(node: Node, x: Array, scale: Array, bias: Array) -> A
         raise Unfit(f"scale and B must have the shape ({channels},), not {scale.shape} and {bias.shape}")
     columns = (-1, *(1,) * (x.ndim - 2))
     y = _standard(x, tuple(range(2, x.ndim)), real(node, "epsilon", 1e-5))
-    y = y * scale.reshape(columns) + bias.reshape(columns)
-    return y
+    scaled: Array = y * scale.reshape(columns) + bias.reshape(columns)
+    return scaled
 
 
 def group_normalization(node: Node, x: Array, scale: Array, bias: Array) -> Array:
@@ -62,7 +62,8 @@ def group_normalization(node: Node, x: Array, scale: Array, bias: Array) -> Arra
     y = _standard(grouped, (2,), real(node, "epsilon", 1e-5)).reshape(x.shape)
     columns = (-1, *(1,) * (x.ndim - 2))
     scale, bias = (np.repeat(values, channels // rows).reshape(columns) for values in (scale, bias))
-    return y * scale + bias
+    scaled: Array = y * scale + bias
+    return scaled
 
 
 def layer_normalization(node: Node, x: Array, scale: Array, bias: Array | None = None) -> list[Array]:

@@ -53,12 +53,12 @@ def lp_pool(node: Node, x: Array) -> Array:
 
 def global_average_pool(_node: Node, x: Array) -> Array:
     """Take the mean of every channel."""
-    return x.mean(axis=_all(x), keepdims=True)
+    return np.asarray(x.mean(axis=_all(x), keepdims=True))
 
 
 def global_max_pool(_node: Node, x: Array) -> Array:
     """Take the largest value of every channel."""
-    return x.max(axis=_all(x), keepdims=True)
+    return np.asarray(x.max(axis=_all(x), keepdims=True))
 
 
 def global_lp_pool(node: Node, x: Array) -> Array:
@@ -111,7 +111,7 @@ def _plane(pool: Any, x: Array, asked: Sequence[Axis], axes: Sequence[Axis], **o
         ceil_mode=any(new.pad != old.pad or new.out != old.out for new, old in zip(axes, asked, strict=True)),
         **options,
     )
-    return y.transpose(0, 3, 1, 2)
+    return np.asarray(y.transpose(0, 3, 1, 2))
 
 
 def _boxed(combine: np.ufunc, x: Array, axes: Sequence[Axis], fill: Any) -> Array:
@@ -127,8 +127,7 @@ def _boxed(combine: np.ufunc, x: Array, axes: Sequence[Axis], fill: Any) -> Arra
 
 def _with_indices(x: Array, axes: Sequence[Axis], *, by_column: bool) -> list[Array]:
     """Return the largest values and their places, counted over all of x."""
-    order = "F" if by_column else "C"
-    places = np.arange(math.prod(x.shape[2:])).reshape(x.shape[2:], order=order)[None, None]
+    places = np.arange(math.prod(x.shape[2:])).reshape(x.shape[2:], order="F" if by_column else "C")[None, None]
     cells, room_for = x, (*x.shape[:2], *(axis.out for axis in axes))
     for at, axis in enumerate(axes, 2):
         cells, places = padded(cells, at, axis, _least(x.dtype)), padded(places, at, axis, -1)
@@ -173,7 +172,8 @@ OPERATORS = [
     Operator("GlobalMaxPool", global_max_pool, "F"),
     Operator("LpPool", lp_pool, "F", f"{WINDOW} p"),
     Operator("LpPool", lp_pool, "F", f"{WINDOW} p ceil_mode dilations", since=18),
-    Operator("MaxPool", max_pool, "N", f"{WINDOW} storage_order"),
+    Operator("MaxPool", max_pool, "F", WINDOW),
+    Operator("MaxPool", max_pool, "F", f"{WINDOW} storage_order", since=8),
     Operator("MaxPool", max_pool, "N", f"{WINDOW} ceil_mode dilations storage_order", since=10),
     Operator("MaxUnpool", max_unpool, "F L L?", "kernel_shape pads strides", since=9),
 ]

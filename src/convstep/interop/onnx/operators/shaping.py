@@ -140,7 +140,8 @@ def space_to_depth(node: Node, x: Array) -> Array:
     if x.ndim != 4 or x.shape[2] % block or x.shape[3] % block:
         raise Unfit(f"images of shape {x.shape} do not fall into blocks of {block}")
     n, c, h, w = x.shape
-    cells = x.reshape(n, c, h // block, block, w // block, block).transpose(0, 3, 5, 1, 2, 4)
+    outermost = word(node, "mode", "DCR", ("DCR", "CRD")) == "DCR"
+    cells = x.reshape(n, c, h // block, block, w // block, block).transpose((0, 3, 5, 1, 2, 4) if outermost else (0, 1, 3, 5, 2, 4))
     return cells.reshape(n, c * block * block, h // block, w // block)
 
 
@@ -172,6 +173,7 @@ OPERATORS = [
     Operator("Shape", shape, "A", "start end", since=15, wide=False),
     Operator("Size", size, "A", wide=False),
     Operator("SpaceToDepth", space_to_depth, "A", "blocksize", wide=False),
+    Operator("SpaceToDepth", space_to_depth, "A", "blocksize mode", since=28, wide=False),
     Operator("Split", split, "A", "axis split", wide=False),
     Operator("Split", split, "A L?", "axis", since=13, wide=False),
     Operator("Split", split, "A L?", "axis num_outputs", since=18, wide=False),
