@@ -1,0 +1,227 @@
+"""Which module of PyTorch's belongs to which layer: by a map, by names, or by the order of both.
+
+One rule: an order counts only if it is the one way in which the modules, one after the other, fit layers whose inputs are there already;
+where two ways fit, or none does, nothing is guessed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from convstep.checks import Array, counted, refusal, shown
+from convstep.errors import ArgumentTypeError
+from convstep.interop.torch.sites import Site
+
+__all__ = ["Groups", "Names", "grouped", "matched"]
+
+Groups: TypeAlias = dict[str, dict[str, Array]]  # the tensors of each module, by their last names
+Names: TypeAlias = Mapping[str, str] | Callable[[str], str | None] | None
+MOST_TRIES = 20_000
+FEW = 6
+
+
+def grouped(arrays: Mapping[str, Array]) -> Groups:
+    """Return the tensors by modules, in their order."""
+    groups: Groups = {}
+    for name, array in arrays.items():
+        module, _, last = name.rpartition(".")
+        groups.setdefault(module, {})[last] = array
+    return groups
+
+
+def matched(op: str, groups: Groups, sites: Sequence[Site], names: Names) -> dict[str, Site]:
+    """Return the site of each module; modules that no output depends on have none.
+
+    Raises
+    ------
+    ShapeError
+        If a module or a layer is left, a shape differs, or the order does not tell which belong together. All differences are named.
+    """
+    if names is not None:
+        found = _mapped(op, groups, sites, names)
+    else:
+        found = _named(groups, sites)
+        if found is None:
+            return _in_order(op, groups, sites)
+    used = {site.name for site in found.values()}
+    problems = [f'"{site.dotted}" is missing' for site in sites if site.name not in used]
+    problems += [f'"{module}" is unexpected' for module in groups if module not in found]
+    for module, site in found.items():
+        problems += _differences(module, groups[module], site)
+    if problems:
+        raise _refused(op, problems, groups, sites)
+    return found
+
+
+# --- by names ---
+
+
+def _mapped(op: str, groups: Groups, sites: Sequence[Site], names: Any) -> dict[str, Site]:
+    """Return the sites by a map or function of the caller's; what it does not name goes by its own name."""
+    if not callable(names) and not isinstance(names, Mapping):
+        fact = "names must be a mapping of PyTorch's modules to layers, or a function from one to the other"
+        raise refusal(op, fact, {"names": names}, kind=ArgumentTypeError)
+    known = {site.dotted: site for site in sites}
+    found: dict[str, Site] = {}
+    for module in groups:
+        given = names(module) if callable(names) else _looked_up(names, module)
+        if given is None:
+            continue
+        site = known.get(str(given).replace("/", "."))
+        if site is None:
+            fact = f'names has "{given}" for "{module}", but there is no such layer with weights; there are {_few(list(known))}'
+            raise refusal(op, fact, {"names": names})
+        if site in found.values():
+            other = next(item for item, value in found.items() if value is site)
+            raise refusal(op, f'names has the layer "{site.name}" for "{other}" and for "{module}"', {"names": names})
+        found[module] = site
+    if isinstance(names, Mapping):
+        unused = [key for key in names if not any(module == key or module.startswith(f"{key}.") for module in groups)]
+        if unused:
+            raise refusal(op, f"names has {_few(unused)}, which the weights have not; they have {_few(list(groups))}", {"names": names})
+    return found
+
+
+def _looked_up(names: Mapping[str, Any], module: str) -> str | None:
+    """Return what a map says for a module or for the nearest one around it."""
+    parts = module.split(".")
+    for count in range(len(parts), 0, -1):
+        key = ".".join(parts[:count])
+        if key in names:
+            value: Any = names[key]
+            return None if value is None else ".".join([str(value), *parts[count:]])
+    return module
+
+
+def _named(groups: Groups, sites: Sequence[Site]) -> dict[str, Site] | None:
+    """Return the sites by their own names, if every site is named so; PyTorch's names may have a module around all of them."""
+    known = {site.dotted: site for site in sites}
+    heads = {module.partition(".")[0] for module in groups}
+    for around in ["", *(f"{head}." for head in heads if len(heads) == 1)]:
+        names = {module: module.removeprefix(around) for module in groups}
+        if set(known) <= set(names.values()):
+            return {module: known[name] for module, name in names.items() if name in known}
+    return None
+
+
+# --- by order ---
+
+
+def _in_order(op: str, groups: Groups, sites: Sequence[Site]) -> dict[str, Site]:
+    modules = list(groups)
+    if len(modules) != len(sites):
+        fact = f"the weights are those of {counted(len(modules), 'module')}, but the model has {counted(len(sites), 'layer')} with weights"
+        raise refusal(op, f"{fact}: {_few(modules)}; {_few([site.name for site in sites])}", {"names": None}, ADVICE)
+    fits = {module: {site.name for site in sites if not _differences(module, groups[module], site)} for module in modules}
+    ways, furthest = _ways(modules, sites, fits)
+    if not ways and _is_chain(sites):
+        ways = _by_kinds(modules, sites, fits)
+    if not ways:
+        raise _unfit(op, modules[min(furthest, len(modules) - 1)], groups, sites, fits)
+    if len(ways) > 1:
+        module = next(module for module in modules if ways[0][module] is not ways[-1][module])
+        one, other = (way[module].name for way in (ways[0], ways[-1]))
+        fact = f'the order does not tell whether "{module}" belongs to "{one}" or to "{other}": both fit'
+        raise refusal(op, fact, {"weights": tuple(groups[module].values())}, ADVICE)
+    for module, site in ways[0].items():
+        if site.layer.named and any(other.dotted == module and other is not site for other in sites):
+            fact = f'by order "{module}" belongs to the layer "{site.name}", by its name to another one'
+            raise refusal(op, fact, {"names": None}, ADVICE)
+    return ways[0]
+
+
+def _ways(modules: Sequence[str], sites: Sequence[Site], fits: Mapping[str, set[str]]) -> tuple[list[dict[str, Site]], int]:
+    """Return at most two ways to give the modules, in their order, to sites that come after all that they need; and how far one came."""
+    ways: list[dict[str, Site]] = []
+    placed: list[Site] = []
+    done: set[str] = set()
+
+    def candidates() -> Iterator[Site]:
+        ready = [site for site in sites if site.name not in done and site.before <= done and site.name in fits[modules[len(placed)]]]
+        return iter(ready)
+
+    stack = [candidates()]
+    furthest = tries = 0
+    while stack and len(ways) < 2 and tries < MOST_TRIES:
+        site = next(stack[-1], None)
+        if site is None:
+            stack.pop()
+            if placed:
+                done.discard(placed.pop().name)
+            continue
+        tries += 1
+        placed.append(site)
+        done.add(site.name)
+        furthest = max(furthest, len(placed))
+        if len(placed) == len(modules):
+            ways.append(dict(zip(modules, placed, strict=True)))
+            done.discard(placed.pop().name)
+        else:
+            stack.append(candidates())
+    return (ways if tries < MOST_TRIES or len(ways) > 1 else []), furthest
+
+
+def _is_chain(sites: Sequence[Site]) -> bool:
+    """Return whether each site needs the one before it, so that there is one order of them."""
+    return all(site.before == {before.name} for before, site in zip(sites, sites[1:], strict=False))
+
+
+def _by_kinds(modules: Sequence[str], sites: Sequence[Site], fits: Mapping[str, set[str]]) -> list[dict[str, Site]]:
+    """Return the one way in which those that fit the same sites follow each other, for a chain whose modules are sorted by kinds."""
+    kinds: dict[frozenset[str], list[str]] = {}
+    for module in modules:
+        kinds.setdefault(frozenset(fits[module]), []).append(module)
+    if any(len(kind) != len(members) for kind, members in kinds.items()) or sum(map(len, kinds)) != len(sites):
+        return []
+    places = {site.name: site for site in sites}
+    order = {site.name: place for place, site in enumerate(sites)}
+    return [
+        {module: places[name] for kind, members in kinds.items() for module, name in zip(members, sorted(kind, key=order.__getitem__), strict=True)}
+    ]
+
+
+# --- what is said ---
+
+ADVICE = "names={module: layer}"
+
+
+def _differences(module: str, tensors: Mapping[str, Array], site: Site) -> list[str]:
+    """Return what keeps a module from filling a site."""
+    prefix = f"{module}." if module else ""
+    found = [f'"{prefix}{name}" is missing' for name in site.slots if name not in tensors]
+    for name, array in tensors.items():
+        if name in site.slots:
+            shapes = site.slots[name].shapes
+            if array.shape not in shapes:
+                found.append(f'"{prefix}{name}" has the shape {shown(array.shape)}, but "{site.name}" takes {shown(shapes[0])}')
+            elif array.dtype.kind != "f":
+                found.append(f'"{prefix}{name}" has the type {array.dtype.name}, which is no type of weights')
+        elif name in site.constants:
+            if not (array == site.constants[name]).all():
+                found.append(f'"{prefix}{name}" is not always {site.constants[name]:g}, as in "{site.name}"')
+        elif name not in site.ignored:
+            found.append(f'"{prefix}{name}" is unexpected')
+    return found
+
+
+def _refused(op: str, problems: Sequence[str], groups: Groups, sites: Sequence[Site]) -> Exception:
+    more = f", and {len(problems) - FEW} more" if len(problems) > FEW else ""
+    fact = f"the weights do not fit the model: {'; '.join(problems[:FEW])}{more}"
+    return refusal(op, fact, {"modules": len(groups), "layers": len(sites)})
+
+
+def _unfit(op: str, module: str, groups: Groups, sites: Sequence[Site], fits: Mapping[str, set[str]]) -> Exception:
+    shapes = ", ".join(f"{name} {array.shape}" for name, array in groups[module].items())
+    if fits[module]:
+        fact = f'"{module}" ({shapes}) fits {_few(sorted(fits[module]))}, but not in this order'
+    else:
+        fact = f'"{module}" ({shapes}) fits none of the layers with weights: {_few([_told(site) for site in sites])}'
+    return refusal(op, fact, {"modules": len(groups), "layers": len(sites)}, ADVICE)
+
+
+def _told(site: Site) -> str:
+    return f"{site.name} {next(iter(site.slots.values())).shapes[0]}" if site.slots else site.name
+
+
+def _few(names: Sequence[str]) -> str:
+    listed = ", ".join(f'"{name}"' for name in names[:FEW])
+    return listed + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
