@@ -212,11 +212,12 @@ def test_numpys_part_of_a_function_is_not_done_again() -> None:
 def test_a_predictor_does_not_trust_a_program_with_numpy_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from convstep import Input, Sequential, layers
     from convstep.models import predictor
+    from convstep.models.predicting import computing
 
     def centred(_step: Any, x: Array) -> Array:
         return np.asarray(x - x.mean())
 
-    monkeypatch.setitem(predictor._COMPUTE, layers.Flatten, centred)
+    monkeypatch.setitem(computing.COMPUTE, layers.Flatten, centred)
     model = Sequential([Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Activation("tanh")])
     frozen = predictor.Predictor(model)
     for seed in range(3):

@@ -18,7 +18,7 @@ ACTIVATIONS = (
     "relu", "relu6", "tanh", "sigmoid", "softmax", "linear", "elu", "gelu", "selu", "silu", "softplus", "softsign", "leaky_relu",
     "exponential",
 )  # fmt: skip
-FOLDED = ACTIVATIONS[:6]
+FOLDED = (*ACTIVATIONS[:6], "leaky_relu")
 
 
 @pytest.fixture(autouse=True, params=ENGINES)
@@ -84,9 +84,26 @@ def test_every_activation_in_a_layer_or_behind_it(kind: str, name: str) -> None:
     assert as_one_program(behind) == (name in FOLDED)
 
 
-@pytest.mark.parametrize("options", [{}, {"max_value": 1.0}, {"negative_slope": 0.1}, {"threshold": 0.3}], ids=str)
-def test_a_relu_is_folded_where_it_has_no_options(options: dict[str, float]) -> None:
-    checked(chain(layers.Conv2D(5, 3), layers.ReLU(**options)), steps=2 if options else 1)
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({}, 1), ({"max_value": 6.0}, 1), ({"negative_slope": 0.1}, 1), ({"max_value": 1.0}, 2), ({"threshold": 0.3}, 2),
+        ({"max_value": 6.0, "negative_slope": 0.1}, 2),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_relu_is_folded_where_engines_have_its_options(options: dict[str, float], steps: int) -> None:
+    checked(chain(layers.Conv2D(5, 3), layers.ReLU(**options)), steps=steps)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2, 1.5])
+def test_a_leaking_relu_is_folded_with_its_slope(slope: float) -> None:
+    assert as_one_program(checked(chain(layers.Conv2D(5, 3), layers.LeakyReLU(slope)), steps=1))
+
+
+@pytest.mark.parametrize(("axis", "steps"), [(-1, 1), (2, 2), ((1, 2), 2)])
+def test_a_softmax_is_folded_where_it_goes_along_the_last_axis(axis: Any, steps: int) -> None:
+    checked(chain(layers.Conv2D(5, 3), layers.Softmax(axis)), steps=steps)
 
 
 def test_two_activations_are_two_steps_and_an_activation_may_come_first() -> None:

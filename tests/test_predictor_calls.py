@@ -78,16 +78,154 @@ def test_a_batch_that_does_not_fit_is_refused_as_by_the_model() -> None:
     )
 
 
-def test_several_inputs_or_outputs_are_refused() -> None:
-    one, other = Input((3,)), Input((3,))
-    two = Model([one, other], layers.Add()([one, other]), name="two")
-    with pytest.raises(ArgumentTypeError) as error:
-        Predictor(two)
-    assert str(error.value) == "Predictor: the model must have one input and one output, not 2 and 1\n  given model 'two'"
-    ends = Model(one, [layers.Dense(2)(one), layers.Dense(1)(one)], name="ends")
-    with pytest.raises(ArgumentTypeError) as error:
-        Predictor(ends)
-    assert str(error.value) == "Predictor: the model must have one input and one output, not 1 and 2\n  given model 'ends'"
+def several(outputs: Any = None) -> Any:
+    """Two inputs, and what `outputs` makes of three ends."""
+    one, other = Input((6, 6, 3), name="one"), Input((6, 6, 3), name="other")
+    x = layers.Conv2D(4, 3, activation="relu")(one)
+    y = layers.Add()([x, layers.Conv2D(4, 3)(other)])
+    z = layers.PReLU()(layers.Conv2D(4, 3)(y))
+    ends = [layers.GlobalAveragePooling2D()(z), layers.Flatten()(x), y]
+    return trained(Model([one, other], ends if outputs is None else outputs(ends)))
+
+
+def pair_of_batches(count: int, seed: int) -> list[Array]:
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal((count, 6, 6, 3)).astype(np.float32) for _ in range(2)]
+
+
+def listed(outputs: Any) -> list[Array]:
+    return list(outputs.values()) if isinstance(outputs, dict) else outputs if isinstance(outputs, list) else [outputs]
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [None, lambda ends: dict(zip("bac", ends, strict=True)), lambda ends: [ends[0]], lambda ends: ends[1]],
+    ids=["a list", "a dict", "a list of one", "one"],
+)
+def test_several_inputs_and_outputs_come_and_go_as_those_of_the_model(outputs: Any) -> None:
+    model = several(outputs)
+    predictor = Predictor(model)
+    for count, seed in ((3, 1), (3, 2), (1, 3), (3, 4)):
+        batches = pair_of_batches(count, seed)
+        want = model.predict_on_batch(batches)
+        for x in (batches, dict(zip(("one", "other"), batches, strict=True))):
+            got = predictor(x)
+            assert type(got) is type(want)
+            assert not isinstance(want, dict) or list(got) == list(want)
+            for mine, right in zip(listed(got), listed(want), strict=True):
+                assert_same(mine, right)
+
+
+def test_an_output_may_be_an_input_or_twice_the_same() -> None:
+    one = Input((6, 6, 3))
+    y = layers.Conv2D(2, 3)(one)
+    model = trained(Model(one, [one, y, y, layers.Flatten()(y)]))
+    predictor, x = Predictor(model), images(model)
+    kept = [item.copy() for item in predictor(x)]
+    for got, before, want in zip(predictor(x), kept, model.predict_on_batch(x), strict=True):
+        assert_same(got, want)
+        got[...] = 7
+        np.testing.assert_array_equal(before, want)
+    np.testing.assert_array_equal(x, images(model))
+
+
+def test_an_output_of_a_model_inside_may_be_used_alone() -> None:
+    inside = Input((6, 6, 3))
+    inner = Model(inside, [layers.Conv2D(2, 3)(inside), layers.Conv2D(3, 3)(inside)], name="inner")
+    outer = Input((6, 6, 3))
+    one, other = inner(layers.ReLU()(outer))
+    model = trained(Model(outer, [layers.Conv2D(2, 3)(other), layers.Flatten()(one)]))
+    predictor, x = Predictor(model), images(model)
+    for got, want in zip(predictor(x), model.predict_on_batch(x), strict=True):
+        assert_same(got, want)
+
+
+@pytest.mark.parametrize(
+    ("x", "kind", "message"),
+    [
+        ([], ShapeError, 'Predictor: x is a list of 0, but the model has 2: "one", "other"'),
+        (np.ones((1, 6, 6, 3)), ArgumentTypeError, 'Predictor: x is one array, but the model has 2: "one", "other"'),
+        ({"one": 1, "two": 2}, ShapeError, 'Predictor: x has the keys "one", "two", but the model has "one", "other"'),
+    ],
+    ids=["none", "one", "others"],
+)
+def test_inputs_that_are_missing_are_named(x: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as error:
+        Predictor(several())(x)
+    assert str(error.value).splitlines()[0] == message
+
+
+class Halfway(layers.Layer):
+    """Somebody's own layer, of NumPy."""
+
+    def forward(self, x: Array, **_mode: Any) -> tuple[Array, Any]:
+        return np.sqrt(np.abs(x)), None
+
+
+class Doubled(layers.Layer):
+    """Somebody's own layer, of engines' kernels alone."""
+
+    recordable = True
+
+    def forward(self, x: Array, **_mode: Any) -> tuple[Array, Any]:
+        return current_engine().times(x, 2.0), None
+
+
+class Pretender(Halfway):
+    """One that says so and is not."""
+
+    recordable = True
+
+
+def programs_of(predictor: Predictor) -> list[int]:
+    """How many steps each program has."""
+    (prepared,) = predictor._programs.values()
+    return [len(piece.steps) for piece, perform in prepared._performed if perform is not piece]
+
+
+@compiled
+@pytest.mark.parametrize(
+    ("middle", "programs"),
+    [(Halfway, [2, 2]), (Doubled, [5]), (Pretender, [2, 2]), (layers.PReLU, [2, 2])],
+    ids=["numpy", "kernels", "a pretender", "ours"],
+)
+def test_steps_of_kernels_are_programs_on_both_sides_of_those_that_are_not(engine: str, middle: Any, programs: list[int]) -> None:
+    model = chain(layers.Conv2D(4, 3), layers.MaxPooling2D(2), middle(), layers.Conv2D(4, 1), layers.Dense(3))
+    predictor = Predictor(model)
+    for seed in range(3):
+        x = images(model, 3, seed)
+        assert_same(predictor(x), model.predict_on_batch(x))
+    if engine == "compiled":
+        assert programs_of(predictor) == programs
+
+
+@compiled
+def test_a_branch_beside_a_step_of_numpy_goes_on_in_the_next_program(engine: str) -> None:
+    one = Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same")(one)
+    left, right = Halfway()(x), layers.Conv2D(4, 1)(x)
+    model = trained(Model(one, layers.Conv2D(3, 3)(layers.Add()([right, left, x]))))
+    predictor = Predictor(model)
+    for seed in range(3):
+        x = images(model, 3, seed)
+        assert_same(predictor(x), model.predict_on_batch(x))
+    if engine == "compiled":
+        assert len(programs_of(predictor)) == 2
+
+
+class Growing(layers.Layer):
+    """A layer whose output depends on the numbers that it is given, not on their shape alone."""
+
+    def forward(self, x: Array, **_mode: Any) -> tuple[Array, Any]:
+        return x[:, : 4 + int(x[0, 0, 0, 0] > 0)], None
+
+
+def test_a_program_is_not_used_for_values_of_another_shape() -> None:
+    model = chain(Growing(), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D())
+    predictor = Predictor(model)
+    for sign in (1, -1, 1):
+        x = sign * np.abs(images(model, 2))
+        assert_same(predictor(x), model.predict_on_batch(x))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -52,5 +52,5 @@ def test_more_threads_are_used_once_they_are_set() -> None:
         np.testing.assert_array_equal(predict(X), want)
     finally:
         convstep.set_threads(None)
-    workers = {key[4] for key in predict._programs}
+    workers = {key[3] for key in predict._programs}
     assert workers == {1, 2}

@@ -59,7 +59,8 @@ class Layer:
     A subclass has `forward`, `backward`, `compute_output_shape`, and `build` if it has parameters. Its constructor takes Keras's
     arguments under Keras's names, stores each as an attribute of that name (`get_config` reads them there) and hands the rest, which
     every layer takes, to this one. It says what it takes: `axes` names the axes of an input, where their number is fixed, `least_axes`
-    is their number otherwise; `several` inputs come as a list; arguments of Keras that are `unsupported` may only be None or False.
+    is their number otherwise; `several` inputs come as a list; arguments of Keras that are `unsupported` may only be None or False. A layer
+    is `recordable` if its `forward` computes with engines' kernels and views alone, so that `Predictor` may run it without Python.
 
     Parameters
     ----------
@@ -77,6 +78,7 @@ class Layer:
     least_axes: ClassVar[int] = 1
     several: ClassVar[bool] = False
     unsupported: ClassVar[tuple[str, ...]] = ()
+    recordable: ClassVar[bool] = False
     takes_to_x: ClassVar[bool] = False  # whether `backward` can be told that the gradient of x is not wanted
 
     def __init_subclass__(cls) -> None:
