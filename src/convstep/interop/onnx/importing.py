@@ -1,0 +1,234 @@
+"""A file's nodes become layers, one after the other: one of convstep's own where it does the same, else the operator itself.
+
+One rule: a node whose inputs are known is done at once, so what remains depends on data.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from convstep.checks import Array
+from convstep.errors import ConvStepError, DataError
+from convstep.interop.onnx.lengths import lengths
+from convstep.interop.onnx.operator import Operator
+from convstep.interop.onnx.operators import compute, unsupported
+from convstep.interop.onnx.reading import Entry, Sizes, Source
+from convstep.interop.onnx.records import Node, node_refusal
+from convstep.interop.onnx.values import Order, Value, constant, moved, moves, unknown
+from convstep.layers import InputLayer, Layer, Parameter, Permute, Symbol
+from convstep.models.graph import Part
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+UNRANKED: tuple[int | None, ...] = ()  # the shape of a symbol whose number of axes is not known
+
+
+class Importing:
+    """The values of a file so far, and how layers are added to them.
+
+    Parameters
+    ----------
+    source : Source
+    fold : bool
+        Whether batch normalization becomes part of the convolution before it.
+    """
+
+    def __init__(self, source: Source, *, fold: bool) -> None:
+        self.source, self.fold = source, fold
+        self.readers = Counter(name for node in source.nodes for name in node.inputs)
+        self.readers.update(entry.name for entry in source.outputs)
+        self.values: dict[str, Value] = {name: constant(array) for name, array in source.constants.items()}
+        self.names: set[str] = set()
+        self.inputs = [self._input(entry) for entry in source.inputs]
+
+    # --- what lowerings ask for ---
+
+    def alone(self, name: str) -> bool:
+        """Return whether one node alone reads a value."""
+        return self.readers[name] == 1
+
+    def arranged(self, value: Value, order: Order) -> Symbol:
+        """Return a value as a symbol with its axes in an order."""
+        symbol = self.symbol(value)
+        if value.order == order:
+            return symbol
+        if order not in value.arranged:
+            permutation = moved(value.order, order)
+            value.arranged[order] = self._transposed(symbol, permutation)
+        return value.arranged[order]
+
+    def symbol(self, value: Value) -> Symbol:
+        """Return what computes a value that depends on data."""
+        if value.symbol is None:
+            node, given = value.origin
+            value.symbol = self._operator(node, given)[0].symbol
+        return value.symbol  # type: ignore[return-value]
+
+    def call(self, node: Node, layer: Layer, given: Sequence[Symbol], weights: Mapping[str, Array] | None = None) -> Symbol:
+        """Return a layer's output, after the layer has got a name and its weights.
+
+        Raises
+        ------
+        DataError
+            If the layer cannot take what it is given.
+        """
+        layer.name, layer.named = self.name(node.name), True
+        try:
+            symbol: Symbol = layer(list(given) if layer.several else given[0])
+        except ConvStepError as error:
+            raise node_refusal(node, _fact(error)) from None
+        for item in layer.parameters:
+            if weights is not None:
+                item.value = fitting(node, item, weights[item.name])
+        return symbol
+
+    def value(self, node: Node, symbol: Symbol, order: Order, like: Value) -> Value:
+        """Return the first result of a node, computed by a symbol; lengths that are not known are called as ONNX calls them."""
+        hint = self.told(node.outputs[0])[0]
+        sizes: list[int | str] = [""] * len(order)
+        for place, axis in enumerate(order):
+            size: int | str | None = symbol.shape[place]
+            if size is None and axis == 0 and like.sizes:
+                size = like.sizes[0]  # the batch stays what it is
+            elif size is None and hint is not None and len(hint) == len(order):
+                size = hint[axis]
+            sizes[axis] = f"{node.outputs[0]}[{axis}]" if size is None else size
+        return Value(tuple(sizes), like.dtype, symbol, order)
+
+    def told(self, name: str) -> tuple[Sizes | None, np.dtype[Any]]:
+        """Return what ONNX can tell of a value beforehand; the type is that of objects where it cannot tell it."""
+        entry = self.source.told.get(name)
+        return (None, np.dtype(object)) if entry is None else (entry.sizes, entry.dtype)
+
+    def name(self, wanted: str) -> str:
+        """Return a name that no other layer has."""
+        base = wanted.strip("/").replace("/", "_") or "node"
+        name, number = base, 0
+        while name in self.names:
+            number += 1
+            name = f"{base}_{number}"
+        self.names.add(name)
+        return name
+
+    # --- node by node ---
+
+    def given(self, node: Node) -> list[Value | None]:
+        """Return a node's inputs, None for one that is left out."""
+        return [self.values[name] if name else None for name in node.inputs]
+
+    def add(self, node: Node, lowerings: Mapping[str, Any]) -> None:
+        """Do one node, whichever way is the best."""
+        reason = unsupported(node)
+        if reason:
+            raise node_refusal(node, reason)
+        read = [i for i, name in enumerate(node.outputs) if self.readers[name]]
+        node = replace(node, outputs=node.outputs[: max(read) + 1])
+        given = self.given(node)
+        results = self._known(node, given)
+        if results is None:
+            lowering = None if node.domain else lowerings.get(node.kind)
+            one = None if lowering is None else lowering(self, node, given)
+            results = self._operator(node, given) if one is None else [one]
+        self.values.update({name: result for name, result in zip(node.outputs, results, strict=False) if name})
+
+    def _known(self, node: Node, given: Sequence[Value | None]) -> list[Value] | None:
+        """Return the results of a node that does not depend on data, as far as anybody can tell now."""
+        known = lengths(node, given)
+        if known is not None:
+            value = constant(known)
+            value.origin = node, given
+            return [value]
+        if node.domain or any(value is not None and value.numbers is None for value in given):
+            return None
+        return [constant(array) for array in compute(node, [None if value is None else value.constant for value in given])]
+
+    def _operator(self, node: Node, given: Sequence[Value | None]) -> list[Value]:
+        """Return the results of a node as ONNX's operator, on tensors as the file has them."""
+        constants = {i: value.numbers for i, value in enumerate(given) if value is not None and value.numbers is not None}
+        absent = [i for i, value in enumerate(given) if value is None]
+        symbols = [
+            self.arranged(value, tuple(range(len(value.order))))
+            for i, value in enumerate(given)
+            if value is not None and i not in constants
+        ]
+        told = [self.told(name) for name in node.outputs]
+        several = len(node.outputs) > 1
+        shape = UNRANKED if told[0][0] is None else unknown(told[0][0])
+        layer = Operator(node, constants, absent, output_shape=shape, several_outputs=several)
+        whole = self.call(node, layer, symbols)
+        if not several:
+            return [_result(*told[0], whole)]
+        shapes = [UNRANKED if sizes is None else unknown(sizes) for sizes, _ in told]
+        parts = [Part(shape, layer, whole.inputs, None, whole, i) for i, shape in enumerate(shapes)]
+        return [_result(*item, part) for item, part in zip(told, parts, strict=True)]
+
+    # --- ends ---
+
+    def _input(self, entry: Entry) -> Value:
+        if entry.sizes is None:
+            raise DataError(f"onnx.load: the input {entry.name!r} has no shape: the file must say how many axes it has")
+        layer = InputLayer(batch_shape=[size or None for size in unknown(entry.sizes)], dtype=entry.dtype, name=self.name(entry.name))
+        value = Value(entry.sizes, entry.dtype, layer.output, tuple(range(len(entry.sizes))))
+        self.values[entry.name] = value
+        return value
+
+    def stand_in(self, symbol: Symbol) -> Value:
+        """Return an input that the file does not have, for a file that has none."""
+        return Value(("",), np.dtype(np.float32), symbol, (0,))
+
+    def output(self, entry: Entry) -> Symbol:
+        """Return an output of the file as a symbol with its axes as the file has them."""
+        value, node = self.values[entry.name], Node("Identity", self.source.opset, entry.name, (entry.name,), (entry.name,))
+        if value.numbers is not None:
+            return self.call(node, Fixed(value.numbers), [self.symbol(item) for item in self.inputs[:1]])
+        symbol = self.arranged(value, tuple(range(len(value.order))))
+        return self.call(node, Operator(node, {}, output_shape=symbol.shape), [symbol]) if isinstance(symbol.layer, InputLayer) else symbol
+
+    def _transposed(self, symbol: Symbol, permutation: Order) -> Symbol:
+        name = f"{symbol.layer.name}_{'_'.join(map(str, permutation))}"
+        node = Node("Transpose", 13, name, ("x",), ("y",), {"perm": permutation})
+        if permutation[0] == 0:
+            return self.call(node, Permute(permutation[1:]), [symbol])
+        return self.call(node, Operator(node, {}, output_shape=tuple(symbol.shape[axis] for axis in permutation)), [symbol])
+
+
+class Fixed(Operator):
+    """An output that does not depend on data."""
+
+    def __init__(self, array: Array) -> None:
+        node = Node("Identity", 13, "fixed", ("x",), ("y",))
+        super().__init__(node, {0: array}, output_shape=tuple(array.shape))
+
+    def forward(self, x: Sequence[Array], **_mode: Any) -> tuple[Any, Any]:  # noqa: ARG002 - whatever they are
+        """Return the constant."""
+        return self.parameters[0].value.copy(), None
+
+
+def transposes(calls: Sequence[Symbol]) -> int:
+    """Return how many calls of layers move numbers only to have axes in another order."""
+    count = 0
+    for call in calls:
+        layer: Any = call.layer
+        if isinstance(layer, Permute):
+            count += moves((0, *layer.dims), call.inputs[0].shape)
+        elif isinstance(layer, Operator) and layer.node.kind == "Transpose":
+            count += 1
+    return count
+
+
+def fitting(node: Node, item: Parameter, array: Array) -> Array:
+    """Return weights that have the shape of a parameter."""
+    if item.value.shape != array.shape:
+        raise node_refusal(node, f"its {item.name} has the shape {array.shape}, but {item.value.shape} is needed")
+    return np.ascontiguousarray(array, dtype=item.value.dtype)
+
+
+def _result(sizes: Sizes | None, dtype: np.dtype[Any], symbol: Symbol) -> Value:
+    return Value(sizes, dtype, symbol, () if sizes is None else tuple(range(len(sizes))))
+
+
+def _fact(error: ConvStepError) -> str:
+    """Return the fact of an error without the name of who said it."""
+    return str(error).splitlines()[0].partition(": ")[2]

@@ -1,0 +1,194 @@
+"""An ONNX file as a model: what goes in and out has the names, the layout and the types of the file.
+
+One rule: `predict` uses the weights as they are now; where it works with a frozen copy, nobody can change them behind its back.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from convstep.checks import Array, refusal, shown
+from convstep.errors import ArgumentTypeError, DataError
+from convstep.interop.onnx.importing import Importing, transposes
+from convstep.interop.onnx.lowering import LOWERINGS
+from convstep.interop.onnx.operator import Operator
+from convstep.interop.onnx.reading import Entry, Source, read
+from convstep.layers import Input, Symbol
+from convstep.models import Model, Predictor
+from convstep.models.graph import Part
+
+PART = 64  # samples at a time, where samples do not meet
+BESIDE = "nothing"  # the input of a model whose file has none
+
+
+def load(source: Any, *, fold: bool = False, name: str | None = None) -> "OnnxModel":
+    """Return an ONNX file as a model (extra `onnx`).
+
+    Parameters
+    ----------
+    source : path, bytes or onnx.ModelProto
+        Opsets 7 to 24. Weights may lie in other files of the same folder, if source is a path.
+    fold : bool
+        Whether batch normalization becomes part of the convolution before it: fewer layers, numbers that differ by rounding.
+    name : str, optional
+        Of the model; the graph's own without it.
+
+    Returns
+    -------
+    model : Model
+        Its layers are ours wherever they do the same, on images (m, height, width, channels), with the weights of the file; other operators
+        are layers that compute what ONNX says. `predict` takes and returns arrays as the file has them.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra `onnx`.
+    DataError
+        If the file is damaged, or holds what is not supported: the message names the node, its operator and the opset.
+
+    Examples
+    --------
+    >>> model = convstep.interop.onnx.load("squeezenet.onnx")  # doctest: +SKIP
+    >>> model.predict(images).shape  # doctest: +SKIP
+    (1, 1000, 1, 1)
+
+    """
+    read_source = read(source)
+    made = Importing(read_source, fold=fold)
+    try:
+        for node in read_source.nodes:
+            made.add(node, LOWERINGS)
+        return OnnxModel(read_source, made, name=name)
+    except MemoryError:
+        raise DataError("onnx.load: the file needs more memory than there is\n  given its weights and constants") from None
+
+
+class OnnxModel(Model):
+    """A network that was read from an ONNX file; see `load`.
+
+    Attributes
+    ----------
+    source : Source
+        What the file holds, as plain data.
+    transposes : int
+        How many transpositions of arrays remain, which move numbers only because the file has its channels elsewhere.
+    operators : list of str
+        The operators that no layer of convstep stands for.
+    """
+
+    kind: ClassVar[str] = "Functional"
+
+    def __init__(self, source: Source, made: Importing, *, name: str | None) -> None:
+        inputs = [made.symbol(value) for value in made.inputs]
+        if not inputs:
+            inputs = [Input(batch_shape=(None,), name=BESIDE)]
+            made.inputs.append(made.stand_in(inputs[0]))
+        outputs = [made.output(entry) for entry in source.outputs]
+        self.source = source
+        super().__init__(_grouped(inputs), _grouped(outputs), name=name or _word(source.name))
+        self.input_names = [entry.name for entry in source.inputs] or [BESIDE]
+        self.output_names = [entry.name for entry in source.outputs]
+        self.transposes = transposes(self._graph("load").described)
+        self.operators = [layer.node.kind for layer in self.layers if isinstance(layer, Operator)]
+        self._parts = any(isinstance(symbol, Part) for node in self._graph("load").described for symbol in node.inputs)
+        self._frozen: tuple[list[Array], Predictor] | None = None
+
+    def predict(self, x: Any = None, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None) -> Any:
+        """Return the outputs for x, all in the layout of the file.
+
+        Parameters
+        ----------
+        x : array, list of arrays or dict of str to array
+            The inputs, in the order of the file or by its names.
+        batch_size : int, optional
+            How many samples at a time, where the first axis is a batch in which samples do not meet; it does not change the result.
+        verbose, callbacks
+            Accepted for Keras's sake.
+
+        Returns
+        -------
+        array, or dict of str to array
+            The one output, or all of them by their names, in the order of the file.
+
+        Raises
+        ------
+        ShapeError, ArgumentTypeError
+            If x does not fit the inputs of the file.
+        """
+        del verbose, callbacks
+        arrays = self.accept("predict", x)
+        whole = not self._batched or len(arrays[0]) <= (batch_size or PART)
+        parts = [arrays] if whole else _parts(arrays, batch_size or PART)
+        found = [self._computed(part) for part in parts]
+        outputs = found[0] if whole else [np.concatenate(pieces) for pieces in zip(*found, strict=True)]
+        return outputs[0] if len(outputs) == 1 else dict(zip(self.output_names, outputs, strict=True))
+
+    def accept(self, op: str, x: Any) -> list[Array]:
+        """Return inputs as a flat list of arrays of the types and sizes of the file."""
+        entries = self.source.inputs
+        if not entries:
+            return [np.zeros(1, np.float32)]
+        items = self.input_structure.flat(op, "x", x, self.input_names)
+        lengths: dict[str, tuple[int, str]] = {}
+        return [_accepted(op, entry, item, lengths) for entry, item in zip(entries, items, strict=True)]
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Prepare for training, as every model; operators that no layer stands for cannot be trained through."""
+        if self.operators:
+            fact = f"no gradient goes back through {', '.join(sorted(set(self.operators)))}, which convstep has no layers for"
+            raise refusal("compile", fact, {"model": self.name}, kind=ArgumentTypeError)
+        self._frozen = None
+        for item in self.parameters:
+            item.value = item.value.copy()  # may be written to again
+        super().compile(*arguments, **options)
+
+    # --- parts ---
+
+    @property
+    def _batched(self) -> bool:
+        """Whether every input and output begins with the same axis, of a length that is not known, and only layers of ours are between."""
+        sizes = [entry.sizes for entry in (*self.source.inputs, *self.source.outputs)]
+        return not self.operators and all(bool(size) and isinstance(size[0], str) for size in sizes if size is not None)
+
+    def _computed(self, arrays: list[Array]) -> list[Array]:
+        if self.compiled or self._parts or len(arrays) > 1 or len(self.output_names) > 1:
+            return self.walk(arrays, training=False, remember=False)[0]
+        values = [item.value for item in self.parameters]
+        if self._frozen is None or any(one is not other for one, other in zip(values, self._frozen[0], strict=True)):
+            for value in values:
+                value.flags.writeable = False
+            self._frozen = values, Predictor(self)
+        return [self._frozen[1](arrays[0])]
+
+
+def _grouped(symbols: list[Symbol]) -> Any:
+    return symbols if len(symbols) > 1 else symbols[0]
+
+
+def _accepted(op: str, entry: Entry, item: Any, lengths: dict[str, tuple[int, str]]) -> Array:
+    """Return one input; `lengths` collects what each text among sizes stands for, since one text is one length."""
+    array = np.asarray(item)
+    if array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, entry.dtype, "same_kind"):
+        fact = f'the input "{entry.name}" must hold numbers of the type {entry.dtype}, not {array.dtype}'
+        raise refusal(op, fact, {"x": array if array.dtype.kind in "biuf" else shown(item)}, kind=ArgumentTypeError)
+    wanted = entry.sizes or ()
+    if array.ndim != len(wanted) or any(isinstance(want, int) and want != have for want, have in zip(wanted, array.shape, strict=False)):
+        raise refusal(op, f'the input "{entry.name}" must have the shape {_told(wanted)}, not {array.shape}', {"x": array})
+    for want, have in zip(wanted, array.shape, strict=True):
+        if isinstance(want, str) and lengths.setdefault(want, (have, entry.name))[0] != have:
+            other, first = lengths[want]
+            raise refusal(op, f'"{want}" is {other} in the input "{first}", but {have} in "{entry.name}"', {"x": array})
+    return array.astype(entry.dtype, copy=False)
+
+
+def _told(sizes: Sequence[int | str]) -> str:
+    return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
+
+
+def _parts(arrays: Sequence[Array], size: int) -> list[list[Array]]:
+    return [[array[start : start + size] for array in arrays] for start in range(0, len(arrays[0]), size)]
+
+
+def _word(name: str) -> str:
+    return name.strip("/").replace("/", "_") or "onnx"
