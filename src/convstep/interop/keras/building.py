@@ -3,15 +3,14 @@
 One rule: each layer is made under its path in the model, which stands in front of whatever is refused.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from convstep import layers
 from convstep.checks import refusal, shown
-from convstep.errors import ConvStepError, DataError
+from convstep.errors import DataError
 from convstep.interop.keras.arguments import arguments, dtype_name, is_kerass, plain
+from convstep.interop.keras.pieces import Piece, placed
 from convstep.interop.keras.wiring import Wiring
 from convstep.layers import InputLayer, Layer
 from convstep.models import Model, Sequential
@@ -30,31 +29,6 @@ ALIASES = {
 }  # fmt: skip
 MODELS = ("Functional", "Model", "Sequential")
 ARITHMETIC = ("Add", "Maximum", "Multiply", "Subtract")
-
-
-@dataclass
-class Piece:
-    """A layer in its place.
-
-    Attributes
-    ----------
-    name, kind : str
-        What Keras calls it and its class.
-    layer : Layer
-    pieces : list of Piece, optional
-        The layers of a model.
-    path : str
-        The names of the models that it is in, and its own: "block1/conv".
-    operation : bool
-        Whether Keras has it as an operation, `x + y`, and not among its layers.
-    """
-
-    name: str
-    kind: str
-    layer: Any
-    pieces: "list[Piece] | None" = None
-    path: str = ""
-    operation: bool = False
 
 
 class Reading:
@@ -122,7 +96,7 @@ class Reading:
     def _layer(self, item: Mapping[str, Any], kind: str, name: str, path: str) -> Piece:
         config, operation = dict(item["config"]), str(item.get("module") or "").startswith(("keras.src.ops", "keras.ops"))
         config["name"] = name
-        with self.at(path, item["class_name"]):
+        with placed(self.op, path, item["class_name"]):
             if kind in ARITHMETIC and (operation or _is_operation(item)):
                 return Piece(name, kind, self._operation(item, kind, name), None, path, operation=True)
             if operation or (kind not in self.custom and kind not in BOTH) or (kind not in self.custom and not is_kerass(item)):
@@ -179,7 +153,7 @@ class Reading:
         config = item["config"]
         if isinstance(config, list) and item["class_name"] == "Sequential":  # as Keras had it before 2.2.3
             config = {"layers": config}
-        with self.at(path, item["class_name"]):
+        with placed(self.op, path, item["class_name"]):
             if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list):
                 raise DataError(f"{self.op}: a model must have a list of layers\n  given {shown(config)}")
             inside = _living(live)
@@ -200,7 +174,7 @@ class Reading:
             chain.insert(0, self.builder.layer({"class_name": "InputLayer", "config": {"batch_shape": shape, "dtype": dtype}}))
         model = Sequential(name=_text(config.get("name")))
         for layer, piece in zip(chain, [None] * (len(chain) - len(pieces)) + list(pieces), strict=True):
-            with self.at(path if piece is None else piece.path, "InputLayer" if piece is None else piece.kind):
+            with placed(self.op, path if piece is None else piece.path, "InputLayer" if piece is None else piece.kind):
                 model._append(layer)  # noqa: SLF001 - `add` would describe the whole chain anew each time
         self._built_in_steps(model, pieces)
         pieces[:] = [piece for piece in pieces if not isinstance(piece.layer, InputLayer)]
@@ -211,28 +185,13 @@ class Reading:
         symbol: Any = None if model.start is None else model.start.output
         for piece in pieces:
             if symbol is not None and not isinstance(piece.layer, InputLayer):
-                with self.at(piece.path, piece.kind):
+                with placed(self.op, piece.path, piece.kind):
                     symbol = piece.layer([symbol] if piece.layer.several else symbol)
         model._rebuild()  # noqa: SLF001
 
     def _functional(self, config: Mapping[str, Any], pieces: list[Piece]) -> Model:
-        wiring = Wiring(self, config, pieces)
+        wiring = Wiring(self.op, config, pieces)
         return Model(wiring.ends("input_layers"), wiring.ends("output_layers"), name=_text(config.get("name")))
-
-    # --- words ---
-
-    @contextmanager
-    def at(self, path: str, kind: str) -> Iterator[None]:
-        """Put the path and the class of a layer in front of what is refused."""
-        try:
-            yield
-        except DataError as error:
-            raise DataError(str(error).replace("load_model: ", f"{self.op}: ", 1)) from None
-        except ConvStepError as error:
-            first, _, rest = str(error).partition("\n")
-            fact = first.partition(": ")[2] or first
-            where = f'"{path}" ({shown(kind)[1:-1]}): ' if path else ""
-            raise DataError(f"{self.op}: {where}{fact}\n{rest or '  given nothing more'}") from None
 
 
 def _name(item: Any) -> str:

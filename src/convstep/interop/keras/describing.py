@@ -10,8 +10,9 @@ from convstep import layers
 from convstep.checks import refusal, shown
 from convstep.errors import ArgumentTypeError, DataError
 from convstep.interop.keras.arguments import ELEMENTWISE
-from convstep.interop.keras.building import BOTH, Piece
+from convstep.interop.keras.building import BOTH
 from convstep.interop.keras.nodes import TENSOR
+from convstep.interop.keras.pieces import Piece
 from convstep.layers import InputLayer, Layer
 from convstep.layers.convolution import Convolution
 from convstep.layers.pooling import Pooling

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convstep.data.files import refusal
-from convstep.interop.keras.building import Piece
+from convstep.interop.keras.pieces import Piece
 from convstep.layers import InputLayer
 
 

@@ -15,10 +15,11 @@ from convstep.data.files import FilePath, read_whole, refusal, regular_size
 from convstep.errors import ArgumentTypeError, ConvStepError, DataError
 from convstep.interop.keras import weights
 from convstep.interop.keras.archive import CONFIG, METADATA, MOST_JSON, WEIGHTS, is_zip, read_parts
-from convstep.interop.keras.building import Piece, Reading
+from convstep.interop.keras.building import Reading
 from convstep.interop.keras.describing import pieces_of
 from convstep.interop.keras.hdf5 import Store, opened
 from convstep.interop.keras.living import copy_weights, is_old
+from convstep.interop.keras.pieces import Piece
 from convstep.models import Model
 
 GROUPS = ("model_weights",)

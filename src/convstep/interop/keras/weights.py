@@ -3,18 +3,16 @@
 One rule: every parameter has its array, of its own shape, and no array is left over, before any parameter is changed.
 """
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from convstep.checks import Array
 from convstep.data.files import refusal
-from convstep.interop.keras.building import Piece
 from convstep.interop.keras.hdf5 import MOST_NAMES, Group, Store
+from convstep.interop.keras.pieces import Piece, paths
 from convstep.layers import InputLayer
-from convstep.layers.base import Parameter, snake_case
+from convstep.layers.base import Parameter
 
 Values: TypeAlias = dict[int, tuple[Parameter, Array]]  # by the ids of the parameters
 Way: TypeAlias = tuple[str, ...]
@@ -56,18 +54,6 @@ def from_names(store: Store, top: Piece, root: Group) -> Values:
         if name != TOP:
             _nothing_left(store, set(store.arrays(group)), name)
     return values
-
-
-def paths(pieces: Sequence[Piece]) -> list[tuple[str, Piece]]:
-    """Return how Keras 3 calls the layers of a model in its files: by class, and numbered."""
-    seen: Counter[str] = Counter()
-    found = []
-    for piece in pieces:
-        if not piece.operation:
-            name = snake_case(piece.kind)
-            found.append((f"{name}_{seen[name]}" if seen[name] else name, piece))
-            seen[name] += 1
-    return found
 
 
 # --- parts ---

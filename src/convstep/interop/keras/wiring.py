@@ -5,18 +5,16 @@ One rule: only what the outputs ask for is called, without recursion, and a call
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convstep.checks import refusal, shown
 from convstep.errors import DataError
 from convstep.interop.keras.nodes import Call, Key, Ref, call_of, is_ref, ref_of, refs_in
+from convstep.interop.keras.pieces import Piece, placed
 from convstep.layers import InputLayer
 from convstep.models import Model
 from convstep.models.architecture import MOST_CALLS
 from convstep.models.structure import Structure
-
-if TYPE_CHECKING:
-    from convstep.interop.keras.building import Piece, Reading
 
 
 class Wiring:
@@ -24,26 +22,27 @@ class Wiring:
 
     Parameters
     ----------
-    reading : Reading
-        Whose errors these are.
+    op : str
+        Who asks, for errors.
     config : mapping
         Keras's description of the model.
     pieces : list of Piece
         Its layers, in the order of the description.
     """
 
-    def __init__(self, reading: "Reading", config: Mapping[str, Any], pieces: "list[Piece]") -> None:
-        self.reading, self.config = reading, config
+    def __init__(self, op: str, config: Mapping[str, Any], pieces: list[Piece]) -> None:
+        self.op, self.config = op, config
         self.pieces = {str(item.get("name", piece.name)): piece for item, piece in zip(config["layers"], pieces, strict=True)}
         if len(self.pieces) < len(pieces):
-            raise DataError(f"{reading.op}: two layers of a model have one name\n  given {shown(list(self.pieces))}")
+            raise DataError(f"{op}: two layers of a model have one name\n  given {shown(list(self.pieces))}")
         self.calls: dict[Key, Call] = {}
         for item, (name, piece) in zip(config["layers"], self.pieces.items(), strict=True):
-            with reading.at(piece.path, piece.kind):
+            with placed(op, piece.path, piece.kind):
                 for number, node in enumerate(item.get("inbound_nodes") or ()):
                     self.calls[name, number] = call_of(node)
         if len(self.calls) > MOST_CALLS:
-            raise DataError(f"{reading.op}: more than {MOST_CALLS} calls of layers\n  given {len(self.calls)}")
+            raise DataError(f"{op}: more than {MOST_CALLS} calls of layers\n  given {len(self.calls)}")
+        self.old = any(call.listed for call in self.calls.values())
         self.results: dict[Key, list[Any]] = {}
         self.moved = self._moved()
 
@@ -56,8 +55,8 @@ class Wiring:
             return {str(key): self._end(item, word) for key, item in ends.items()}
         if isinstance(ends, list | tuple):
             found = [self._end(item, word) for item in ends]
-            return found[0] if len(found) == 1 and any(call.listed for call in self.calls.values()) else found
-        raise DataError(f"{self.reading.op}: {word} must be results of layers\n  given {shown(ends)}")
+            return found[0] if len(found) == 1 and self.old else found
+        raise DataError(f"{self.op}: {word} must be results of layers\n  given {shown(ends)}")
 
     def _end(self, item: Any, word: str) -> Any:
         if isinstance(item, list | tuple) and len(item) == 1 and is_ref(item[0]):
@@ -85,8 +84,8 @@ class Wiring:
         """Return which call of which layer a result is of."""
         piece = self.pieces.get(ref.layer)
         if piece is None:
-            raise DataError(f"{self.reading.op}: there is no layer {shown(ref.layer)} in the model\n  given {shown(list(self.pieces))}")
-        if listed or (outside and any(call.listed for call in self.calls.values())):
+            raise DataError(f"{self.op}: there is no layer {shown(ref.layer)} in the model\n  given {shown(list(self.pieces))}")
+        if listed or (outside and self.old):
             back = self.moved.get(ref.layer, 0)
         else:
             back = int(outside and piece.kind != "Sequential" and self._is_model(ref.layer))  # where Keras 3 counts in another way
@@ -97,7 +96,7 @@ class Wiring:
         results = self.results[key]
         if ref.place >= len(results):
             fact = f"{shown(ref.layer)} has {len(results)} results, none at {ref.place}"
-            raise DataError(f"{self.reading.op}: {fact}\n  given {shown([ref.layer, ref.call, ref.place])}")
+            raise DataError(f"{self.op}: {fact}\n  given {shown([ref.layer, ref.call, ref.place])}")
         return results[ref.place]
 
     def _make(self, wanted: Key) -> None:
@@ -112,11 +111,11 @@ class Wiring:
             if needed:
                 opened.add(key)
                 if any(item in opened for item in needed):
-                    raise DataError(f"{self.reading.op}: a call of {shown(key[0])} needs its own result\n  given {shown(needed[0][0])}")
+                    raise DataError(f"{self.op}: a call of {shown(key[0])} needs its own result\n  given {shown(needed[0][0])}")
                 waiting += needed
                 continue
             piece = self.pieces[key[0]]
-            with self.reading.at(piece.path, piece.kind):
+            with placed(self.op, piece.path, piece.kind):
                 self.results[key] = Structure.of(self._called(key, piece))[1]
 
     def _needs(self, key: Key) -> list[Key]:
@@ -124,11 +123,11 @@ class Wiring:
             return []
         if key not in self.calls:
             fact = f"there is no call {key[1]} of the layer {shown(key[0])}"
-            raise DataError(f"{self.reading.op}: {fact}\n  given {shown([name for name, _ in self.calls if name == key[0]])}")
+            raise DataError(f"{self.op}: {fact}\n  given {shown([name for name, _ in self.calls if name == key[0]])}")
         call = self.calls[key]
         return [self._key(ref, listed=call.listed) for ref in refs_in(call.given)]
 
-    def _called(self, key: Key, piece: "Piece") -> Any:
+    def _called(self, key: Key, piece: Piece) -> Any:
         layer = piece.layer
         if isinstance(layer, InputLayer):
             return layer.output

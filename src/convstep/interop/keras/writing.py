@@ -14,10 +14,10 @@ from convstep.errors import MissingExtraError
 from convstep.extras import require
 from convstep.files import atomic_write
 from convstep.interop.keras.archive import CONFIG, METADATA, WEIGHTS, write_parts
-from convstep.interop.keras.building import Piece
 from convstep.interop.keras.describing import described, pieces_of
 from convstep.interop.keras.living import pairs
-from convstep.interop.keras.weights import paths, stored
+from convstep.interop.keras.pieces import Piece, paths
+from convstep.interop.keras.weights import stored
 from convstep.models import Model
 
 VERSION, DATE = "3.0.0", "1980-01-01@00:00:00"  # of the format; and no date, so that equal models are equal files
