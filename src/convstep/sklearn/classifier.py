@@ -299,7 +299,7 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             history = self.model_.fit(images, codes, size, sample_weight=weights, verbose=self.verbose, **options).history
         if not all(np.isfinite(weight).all() for weight in self.model_.get_weights()):
             fact = "training diverged: the network has weights that are not finite"
-            largest = {"largest number in X": float(np.abs(images).max())}
+            largest = {"largest number in X": float(f"{np.abs(images).max():.4g}")}
             raise refusal(NAME, fact, largest, "a smaller learning_rate, or numbers from 0 to 1 in X")
         return {name: [float(value) for value in values] for name, values in history.items()}
 

@@ -16,6 +16,7 @@ from convstep.training import optimizers
 
 NAME = "ConvNetClassifier"
 ROOM = 4  # rows and columns that an image must have for a convolution and a pooling
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 Shape: TypeAlias = tuple[int, ...]
 Network: TypeAlias = Callable[[Shape, int], Model]
 
@@ -81,7 +82,7 @@ def optimizer_for(optimizer: Any, learning_rate: Any) -> optimizers.Optimizer:
     rate = {} if learning_rate is None else {"learning_rate": learning_rate}
     if isinstance(optimizer, optimizers.Optimizer):
         return type(optimizer).from_config({**optimizer.get_config(), **rate})
-    made: optimizers.Optimizer = optimizers.NAMES[one_of(NAME, "optimizer", optimizer, tuple(optimizers.NAMES))](**rate)
+    made: optimizers.Optimizer = optimizers.NAMES[one_of(NAME, "optimizer", optimizer, OPTIMIZERS)](**rate)
     return made
 
 
