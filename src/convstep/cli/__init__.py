@@ -15,6 +15,7 @@ from convstep.cli.check import add_check
 from convstep.cli.course import add_course
 from convstep.cli.demo import add_demo
 from convstep.cli.explore import add_explore
+from convstep.cli.interop import add_convert, add_inspect
 from convstep.cli.pictures import FIGURE_SUFFIXES
 from convstep.cli.terminal import FAILED, INTERRUPTED, MISSING, WRONG_USAGE, UsageError, close_stdout, complain, open_streams
 from convstep.cli.training import add_evaluate, add_predict, add_summary, add_train
@@ -62,7 +63,20 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"convstep {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_demo, add_check, add_course, add_train, add_evaluate, add_predict, add_summary, add_explore, add_bench, add_warmup):
+    for add in (
+        add_demo,
+        add_check,
+        add_course,
+        add_train,
+        add_evaluate,
+        add_predict,
+        add_summary,
+        add_inspect,
+        add_convert,
+        add_explore,
+        add_bench,
+        add_warmup,
+    ):
         add(commands)
     return parser
 

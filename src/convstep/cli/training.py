@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convstep.cli.interop import NETWORK_FILES, add_preparation, predict_with_file
 from convstep.cli.terminal import FAILED, UsageError, console, print_json, say
 
 if TYPE_CHECKING:
@@ -145,13 +146,15 @@ def add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "predict",
         help="say what images show",
-        description="Says which class each image shows, with the network of a run. To a network of digits a photograph is good enough: "
-        "one digit, dark on light or light on dark, of any size; it is cut out, scaled and centred as MNIST's digits were.",
+        description="Says which class each image shows, with the network of a run, or one in a file: .onnx, .keras, .h5, .convstep. To a "
+        "network of digits a photograph is good enough, in a run: one digit, dark on light or light on dark, of any size; it is cut out, "
+        "scaled and centred as MNIST's digits were. For a file the image is scaled to the size that its network takes.",
         allow_abbrev=False,
     )
-    _add_run(parser)
+    _add_run(parser, "the run folder, or its name; or the file of a network, such as squeezenet.onnx")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help='PNG, JPEG, GIF, BMP, TIFF or WebP (extra "data")')
-    parser.add_argument("--json", action="store_true", help="print the probabilities of all classes for programs")
+    parser.add_argument("--json", action="store_true", help="print what is said for programs")
+    add_preparation(parser)
     parser.set_defaults(command=predict, parser=parser)
 
 
@@ -161,6 +164,8 @@ def predict(options: argparse.Namespace) -> int:
     for image in options.images:
         if not image.exists():
             raise UsageError(f"argument IMAGE: there is no file {image}")
+    if path.is_file() and path.suffix.lower() in NETWORK_FILES:
+        return predict_with_file(path, options)
     _limit_threads()
     from convstep import runs
 
@@ -185,7 +190,7 @@ def add_summary(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         allow_abbrev=False,
     )
     parser.add_argument(
-        "model", metavar="MODEL", help="small, lenet5, signs, ...; a run folder; a file that was saved, such as digits.convstep"
+        "model", metavar="MODEL", help="small, lenet5, signs, ...; a run folder; a file, such as digits.convstep, squeezenet.onnx"
     )
     parser.add_argument("--runs-dir", type=Path, default=RUNS, metavar="FOLDER", help="where the run folders are (default: runs)")
     parser.set_defaults(command=summary, parser=parser)
@@ -193,7 +198,7 @@ def add_summary(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def summary(options: argparse.Namespace) -> None:
     """Run `convstep summary`."""
-    from convstep.models import load_model
+    from convstep.interop.converting import open_model
     from convstep.runs import NETWORKS
 
     if options.model in NETWORKS:
@@ -202,7 +207,7 @@ def summary(options: argparse.Namespace) -> None:
     path = find_run(options.model, options.runs_dir)
     if path is None:
         raise UsageError(f"argument MODEL: there is no network, no run and no file {options.model}; the networks are {', '.join(NETWORKS)}")
-    load_model(path).summary()
+    open_model(path).summary()
 
 
 # ---- what these commands share
@@ -222,8 +227,8 @@ def _limit_threads(count: int | None = None) -> None:
         os.environ |= dict.fromkeys(THREADS, str(count or 1))
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="the run folder, or its name")
+def _add_run(parser: argparse.ArgumentParser, text: str = "the run folder, or its name") -> None:
+    parser.add_argument("run", metavar="RUN", help=text)
     parser.add_argument("--runs-dir", type=Path, default=RUNS, metavar="FOLDER", help="where the run folders are (default: runs)")
 
 

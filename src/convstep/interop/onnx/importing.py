@@ -84,6 +84,11 @@ class Importing:
                 item.value = fitting(node, item, weights[item.name])
         return symbol
 
+    def parts(self, node: Node, layer: Layer, given: Sequence[Symbol], shapes: Sequence[tuple[int | None, ...]]) -> list[Symbol]:
+        """Return the several outputs of a layer."""
+        whole = self.call(node, layer, given)
+        return [Part(shape, layer, whole.inputs, None, whole, i) for i, shape in enumerate(shapes)]
+
     def value(self, node: Node, symbol: Symbol, order: Order, like: Value) -> Value:
         """Return the first result of a node, computed by a symbol; lengths that are not known are called as ONNX calls them."""
         hint = self.told(node.outputs[0])[0]
@@ -118,7 +123,7 @@ class Importing:
         """Return a node's inputs, None for one that is left out."""
         return [self.values[name] if name else None for name in node.inputs]
 
-    def add(self, node: Node, lowerings: Mapping[str, Any]) -> None:
+    def add(self, node: Node, lowerings: Mapping[str, Sequence[Any]]) -> None:
         """Do one node, whichever way is the best."""
         reason = unsupported(node)
         if reason:
@@ -128,10 +133,16 @@ class Importing:
         given = self.given(node)
         results = self._known(node, given)
         if results is None:
-            lowering = None if node.domain else lowerings.get(node.kind)
-            one = None if lowering is None else lowering(self, node, given)
-            results = self._operator(node, given) if one is None else [one]
+            results = self._lowered(node, given, lowerings)
         self.values.update({name: result for name, result in zip(node.outputs, results, strict=False) if name})
+
+    def _lowered(self, node: Node, given: Sequence[Value | None], lowerings: Mapping[str, Sequence[Any]]) -> list[Value]:
+        """Return the results of the first function that knows how to get them, else the operator's."""
+        for lowering in () if node.domain else lowerings.get(node.kind, ()):
+            found = lowering(self, node, given)
+            if found is not None:
+                return found if isinstance(found, list) else [found]
+        return self._operator(node, given)
 
     def _known(self, node: Node, given: Sequence[Value | None]) -> list[Value] | None:
         """Return the results of a node that does not depend on data, as far as anybody can tell now."""
@@ -157,11 +168,9 @@ class Importing:
         several = len(node.outputs) > 1
         shape = UNRANKED if told[0][0] is None else unknown(told[0][0])
         layer = Operator(node, constants, absent, output_shape=shape, several_outputs=several)
-        whole = self.call(node, layer, symbols)
         if not several:
-            return [_result(*told[0], whole)]
-        shapes = [UNRANKED if sizes is None else unknown(sizes) for sizes, _ in told]
-        parts = [Part(shape, layer, whole.inputs, None, whole, i) for i, shape in enumerate(shapes)]
+            return [_result(*told[0], self.call(node, layer, symbols))]
+        parts = self.parts(node, layer, symbols, [UNRANKED if sizes is None else unknown(sizes) for sizes, _ in told])
         return [_result(*item, part) for item, part in zip(told, parts, strict=True)]
 
     # --- ends ---

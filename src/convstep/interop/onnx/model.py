@@ -3,7 +3,7 @@
 One rule: `predict` uses the weights as they are now; where it works with a frozen copy, nobody can change them behind its back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from convstep.models import Model, Predictor
 from convstep.models.graph import Part
 
 PART = 64  # samples at a time, where samples do not meet
+LAYOUT_NOTE = "images lie as in the ONNX file"  # beside a model that was read from one: who writes it again leaves its axes alone
 BESIDE = "nothing"  # the input of a model whose file has none
 
 
@@ -87,6 +88,7 @@ class OnnxModel(Model):
         outputs = [made.output(entry) for entry in source.outputs]
         self.source = source
         super().__init__(_grouped(inputs), _grouped(outputs), name=name or _word(source.name))
+        self.notes = {LAYOUT_NOTE: True}
         self.input_names = [entry.name for entry in source.inputs] or [BESIDE]
         self.output_names = [entry.name for entry in source.outputs]
         self.transposes = transposes(self._graph("load").described)
@@ -142,6 +144,25 @@ class OnnxModel(Model):
         for item in self.parameters:
             item.value = item.value.copy()  # may be written to again
         super().compile(*arguments, **options)
+
+    def plain(self) -> Model:
+        """Return the same layers as a `Model` that knows nothing of ONNX, for other formats."""
+        model = Model(self.input, self.output, name=self.name)
+        model.notes = dict(self.notes)
+        return model
+
+    def save(self, path: Any, *, include_optimizer: bool = True, notes: Mapping[str, Any] | None = None) -> None:
+        """Write the layers into convstep's own format, which is read without ONNX.
+
+        Raises
+        ------
+        DataError
+            If there are operators that no layer of convstep stands for: only the ONNX file describes them.
+        """
+        if self.operators:
+            kinds = ", ".join(sorted(set(self.operators)))
+            raise DataError(f"save: {self.name} cannot be written: there are no layers for {kinds}, so keep the ONNX file\n  given {path}")
+        self.plain().save(path, include_optimizer=include_optimizer, notes={**self.notes, **(notes or {})})
 
     # --- parts ---
 

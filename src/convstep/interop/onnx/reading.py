@@ -3,6 +3,7 @@
 One rule: what is handed on has been checked against ONNX's own definition of each operator, so that nobody behind it asks again.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ from convstep.interop.onnx.records import Node, node_refusal
 Sizes = tuple[int | str, ...]  # of a tensor; a text stands for a length that is known when data come: one text, one length
 MOST_NODES = 100_000
 MOST_AXES = 32
+NAME = re.compile(r"[A-Za-z_]")  # how the name of a length begins
+NAMELESS = ("None", "unk", "unknown", "dynamic")
 SMALL = 1024  # numbers of a constant that shapes may depend on
 DOMAIN = ("", "ai.onnx")
 COUNTS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0, "group": 1}  # attributes: the least number
@@ -50,8 +53,14 @@ class Source:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(source: Any) -> Source:
+def read(source: Any, *, check: bool = True) -> Source:
     """Return what a file, bytes or an `onnx.ModelProto` hold.
+
+    Parameters
+    ----------
+    source : path, bytes or onnx.ModelProto
+    check : bool
+        Whether to refuse nodes that are not as ONNX defines their operators. Who only looks at them asks `wrong` himself.
 
     Raises
     ------
@@ -62,7 +71,7 @@ def read(source: Any) -> Source:
     """
     proto, folder = read_proto(source)
     proto = inlined(proto)
-    opsets = _opsets(proto)
+    opsets = _opsets(proto, check=check)
     tensors, graph = Tensors(folder), proto.graph
     if len(graph.node) > MOST_NODES:
         raise DataError(f"onnx.load: the file has {len(graph.node)} nodes, more than {MOST_NODES}")
@@ -75,7 +84,7 @@ def read(source: Any) -> Source:
         raise DataError("onnx.load: the graph has no outputs")
     _refuse_twice([*(item.name for item in graph.input), *(set(constants) - {item.name for item in graph.input})], "value")
     nodes = _ordered([_node(item, opsets, tensors) for item in graph.node], {*constants, *(item.name for item in inputs)}, outputs)
-    for node in nodes:
+    for node in nodes if check else ():
         _check(node)
     return Source(
         name=graph.name, opset=opsets.get("", 0), nodes=tuple(nodes), constants=constants, inputs=inputs, outputs=outputs,
@@ -86,10 +95,10 @@ def read(source: Any) -> Source:
 # --- opsets, entries, nodes ---
 
 
-def _opsets(proto: Any) -> dict[str, int]:
+def _opsets(proto: Any, *, check: bool) -> dict[str, int]:
     opsets = {"" if item.domain in DOMAIN else item.domain: item.version for item in proto.opset_import}
     own = opsets.get("")
-    if own is not None and not OLDEST <= own <= NEWEST:
+    if check and own is not None and not OLDEST <= own <= NEWEST:
         raise DataError(f"onnx.load: the file asks for opset {own}, but {OLDEST} to {NEWEST} are supported")
     if own is None and any(node.domain in DOMAIN for node in proto.graph.node):
         raise DataError("onnx.load: the file does not say which opset of ONNX it asks for")
@@ -111,10 +120,16 @@ def _sizes(shape: Any, name: str) -> Sizes:
     if len(shape.dim) > MOST_AXES:
         raise DataError(f"onnx.load: {shown(name)} has {len(shape.dim)} axes, more than {MOST_AXES}")
     sizes: list[int | str] = []
-    for axis, item in enumerate(shape.dim):
+    for axis, (item, text) in enumerate(zip(shape.dim, _called(shape), strict=True)):
         known = item.WhichOneof("value") == "dim_value" and item.dim_value >= 0
-        sizes.append(item.dim_value if known else item.dim_param or f"{name}[{axis}]")
+        sizes.append(item.dim_value if known else text or f"{name}[{axis}]")
     return tuple(sizes)
+
+
+def _called(shape: Any) -> list[str]:
+    """Return what the lengths of a shape are called; "" for one with no name of its own, such as the "?" that some write everywhere."""
+    texts = [item.dim_param if item.WhichOneof("value") == "dim_param" else "" for item in shape.dim]
+    return [text if NAME.match(text) and text not in NAMELESS and texts.count(text) == 1 else "" for text in texts]
 
 
 def _node(item: Any, opsets: Mapping[str, int], tensors: Tensors) -> Node:
@@ -188,6 +203,15 @@ def _nobody(node: Node | None, name: str) -> DataError:
 
 
 # --- against the definitions ---
+
+
+def wrong(node: Node) -> str | None:
+    """Return in what a node is not as ONNX defines its operator, or None."""
+    try:
+        _check(node)
+    except DataError as error:
+        return str(error).splitlines()[0].partition(": ")[2].removeprefix(f"{node.called}: ")
+    return None
 
 
 def _check(node: Node) -> None:
@@ -268,6 +292,10 @@ def _inferred(proto: Any, tensors: Tensors, constants: Mapping[str, Array]) -> d
             slim.graph.initializer.append(item)
         elif item.name not in given:
             slim.graph.input.append(onnx.helper.make_tensor_value_info(item.name, item.data_type, list(item.dims)))
+    for info in slim.graph.input:
+        _call(info)
+    for info in slim.graph.output:
+        info.type.tensor_type.ClearField("shape")
     try:
         found = shape_inference.infer_shapes(slim, data_prop=True)
     except Exception:  # noqa: BLE001 - a graph that it cannot follow is not wrong for that
@@ -277,3 +305,10 @@ def _inferred(proto: Any, tensors: Tensors, constants: Mapping[str, Array]) -> d
         if info.type.WhichOneof("value") == "tensor_type" and info.type.tensor_type.elem_type:
             told[info.name] = _entry(info, tensors)
     return told
+
+
+def _call(info: Any) -> None:
+    """Give every length of an input that is not known a name of its own."""
+    for item, size in zip(info.type.tensor_type.shape.dim, _sizes(info.type.tensor_type.shape, info.name), strict=True):
+        if isinstance(size, str):
+            item.dim_param = size

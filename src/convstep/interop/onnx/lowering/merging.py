@@ -10,10 +10,10 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.interop.onnx.importing import FLOATS, Importing
+from convstep.interop.onnx.lowering.any_order import common_order, spread
 from convstep.interop.onnx.lowering.channels import aligned_to
-from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.records import Node
-from convstep.interop.onnx.values import Order, Value
+from convstep.interop.onnx.values import Value
 from convstep.layers import (
     Add,
     Average,
@@ -29,29 +29,27 @@ from convstep.layers import (
 )
 
 LAYERS: dict[str, type[Layer]] = {"Add": Add, "Max": Maximum, "Mean": Average, "Mul": Multiply, "Sub": Subtract, "Sum": Add}
+SMALLEST = 1e-30  # of what is divided by, where its reciprocal may be multiplied with
+SMALLEST = 1e-30  # of what is divided by, where its reciprocal may be multiplied with
 
 
 def merged(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
     """Return what an operator makes of its inputs, entry by entry."""
     values = [value for value in given if value is not None]
-    if any(value.dtype not in FLOATS or value.axes < 1 for value in values):
+    if len(values) < len(given) or any(value.sizes is None or value.dtype not in FLOATS for value in values):
         return None
     if len(values) == 1:
         return Value(values[0].sizes, values[0].dtype, made.symbol(values[0]), values[0].order) if node.kind in LAYERS else None
     if len(values) == 2 and any(value.numbers is not None for value in values):
         return _with_constant(made, node, values)
-    if any(value.constant is not None for value in values) or len({value.axes for value in values}) > 1:
+    if any(value.constant is not None or not value.sizes for value in values) or len({value.axes for value in values}) > 1:
         return None
-    if len({_batch(value) for value in values}) > 1:
+    sizes = spread([value.sizes or () for value in values], node.outputs[0])
+    if node.kind not in LAYERS or sizes is None or len({_batch(value) for value in values}) > 1:
         return None
     order = common_order(values)
-    symbols = [made.arranged(value, order) for value in values]
-    like = max(values, key=lambda value: sum(size != 1 for size in value.sizes or ()))
-    if node.kind in LAYERS:
-        return made.value(node, made.call(node, LAYERS[node.kind](dtype=like.dtype), symbols), order, like)
-    shape = np.broadcast_shapes(*(tuple(0 if size is None else size for size in symbol.shape) for symbol in symbols))
-    layer = Operator(node, {}, output_shape=tuple(size or None for size in shape))
-    return made.value(node, made.call(node, layer, symbols), order, like)
+    layer = LAYERS[node.kind](dtype=values[0].dtype)
+    return Value(sizes, values[0].dtype, made.call(node, layer, [made.arranged(value, order) for value in values]), order)
 
 
 def concatenated(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
@@ -69,11 +67,6 @@ def concatenated(made: Importing, node: Node, given: Sequence[Value | None]) -> 
     return made.value(node, made.call(node, layer, symbols), order, values[0])
 
 
-def common_order(values: Sequence[Value]) -> Order:
-    """Return the order of the first value that has not that of the file, since something has put it so."""
-    return next((value.order for value in values if not value.plain), values[0].order)
-
-
 def _batch(value: Value) -> Any:
     return value.sizes[0] if value.sizes else None
 
@@ -85,7 +78,7 @@ def _with_constant(made: Importing, node: Node, values: Sequence[Value]) -> Valu
     first = values[0].constant is None
     x, other = (values[0], values[1]) if first else (values[1], values[0])
     array = other.numbers
-    aligned = None if array is None or x.constant is not None else aligned_to(array, x)
+    aligned = None if array is None or x.constant is not None or not x.sizes else aligned_to(array, x)
     if aligned is None or any(size not in {1, have} for size, have in zip(aligned.shape, made.symbol(x).shape, strict=True)):
         return None
     if node.kind == "Add" and made.alone(node.inputs[0 if first else 1]):
@@ -98,8 +91,7 @@ def _with_constant(made: Importing, node: Node, values: Sequence[Value]) -> Valu
             return Value(x.sizes, x.dtype, x.symbol, x.order)
         scale, offset = (item.astype(x.dtype).ravel() if item.size > 1 else item.astype(x.dtype).ravel()[0] for item in rescaled)
         return made.value(node, made.call(node, Rescaling(scale, offset, dtype=x.dtype), [made.symbol(x)]), x.order, x)
-    layer = Operator(node, {1 if first else 0: aligned}, output_shape=made.symbol(x).shape)
-    return made.value(node, made.call(node, layer, [made.symbol(x)]), x.order, x)
+    return None
 
 
 def _along(array: Array) -> int | None:
@@ -115,6 +107,8 @@ def _scale_and_offset(kind: str, array: Array, *, first: bool) -> tuple[Array, A
         return one, array
     if kind == "Sub":
         return (one, -array) if first else (-one, array)
+    if kind == "Div" and first and np.all(np.abs(array.astype(np.float64)) > SMALLEST):
+        return (1 / array.astype(np.float64)).astype(array.dtype), zero
     return (array, zero) if kind == "Mul" else None
 
 
@@ -140,4 +134,4 @@ def _biased(made: Importing, node: Node, x: Value, aligned: Array) -> Value | No
     return made.value(node, made.call(Node("MatMul", node.opset, layer.name), biased, symbol.inputs, weights), x.order, x)
 
 
-LOWERINGS = {**dict.fromkeys([*LAYERS, "Div", "Min"], merged), "Concat": concatenated}
+LOWERINGS = {**dict.fromkeys([*LAYERS, "Div"], merged), "Concat": concatenated}

@@ -5,14 +5,9 @@ One rule: a transposition only changes the order in which axes are read; a resha
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
 
-import numpy as np
-
-from convstep.checks import Array
 from convstep.interop.onnx.importing import FLOATS, Importing
-from convstep.interop.onnx.operator import Operator
+from convstep.interop.onnx.lowering.any_order import axes_of
 from convstep.interop.onnx.reading import Sizes
 from convstep.interop.onnx.records import Node
 from convstep.interop.onnx.values import Value, channels_last
@@ -62,7 +57,7 @@ def flatten(made: Importing, node: Node, given: Sequence[Value | None]) -> Value
 
 def squeeze(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
     """Return the same numbers without axes of length 1."""
-    x, axes = given[0], _axes(node, given)
+    x, axes = given[0], axes_of(node, given)
     if x is None or x.sizes is None or axes is None:
         return None
     gone = {axis % max(x.axes, 1) for axis in axes} if axes else {axis for axis, size in enumerate(x.sizes) if size == 1}
@@ -73,7 +68,7 @@ def squeeze(made: Importing, node: Node, given: Sequence[Value | None]) -> Value
 
 def unsqueeze(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
     """Return the same numbers with more axes of length 1."""
-    x, axes = given[0], _axes(node, given)
+    x, axes = given[0], axes_of(node, given)
     if x is None or x.sizes is None or not axes:
         return None
     count = x.axes + len(axes)
@@ -82,13 +77,6 @@ def unsqueeze(made: Importing, node: Node, given: Sequence[Value | None]) -> Val
         return None
     old = iter(x.sizes)
     return _reshaped(made, node, x, tuple(1 if axis in new else next(old) for axis in range(count)))
-
-
-def _axes(node: Node, given: Sequence[Value | None]) -> list[int] | None:
-    """Return the axes that an operator is about, from its attribute or its second input: [] for none said, None for not known."""
-    if len(given) > 1 and given[1] is not None:
-        return None if given[1].numbers is None else [int(axis) for axis in given[1].numbers.ravel()]
-    return [int(axis) for axis in node.get("axes", ())]
 
 
 def _without_blank(sizes: Sizes, wanted: Sequence[int | str]) -> Sizes | None:
@@ -156,56 +144,19 @@ def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], lis
     return groups
 
 
-# --- along an axis, whatever the order ---
+# --- whole channels ---
 
 
-def reduced(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
-    """Return means or largest numbers of whole channels, or a reduction that keeps its axes, done on the array as it lies."""
-    x, axes = given[0], _axes(node, given)
-    if x is None or x.constant is not None or not axes or x.axes < 2 or x.dtype not in FLOATS:
+def whole_channels(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
+    """Return means or largest numbers of whole channels."""
+    x, axes = given[0], axes_of(node, given)
+    if x is None or x.constant is not None or not axes or x.axes != IMAGES or x.dtype not in FLOATS:
         return None
-    if any(not -x.axes <= axis < x.axes for axis in axes):
+    if sorted(axis % IMAGES if -IMAGES <= axis < IMAGES else axis for axis in axes) != [2, 3]:
         return None
-    positive, keep = sorted(axis % x.axes for axis in axes), bool(node.get("keepdims", 1))
-    if node.kind in GLOBAL and x.axes == IMAGES and positive == [2, 3]:
-        symbol = made.call(node, GLOBAL[node.kind](keepdims=keep, dtype=x.dtype), [made.arranged(x, channels_last(IMAGES))])
-        return made.value(node, symbol, channels_last(IMAGES) if keep else (0, 1), x)
-    if not keep or x.plain:
-        return None
-    places = tuple(sorted(x.place(axis) for axis in positive))
-    shape = tuple(1 if i in places else size for i, size in enumerate(made.symbol(x).shape))
-    moved = replace(node, attributes={**node.attributes, "axes": places} if len(given) < 2 else node.attributes)  # noqa: PLR2004 - x and axes
-    return _along(made, moved, x, [np.asarray(places, np.int64)][: len(given) - 1], shape=shape)
-
-
-def sliced(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
-    """Return a part of the array as it lies."""
-    x = given[0]
-    if x is None or x.constant is not None or x.plain or x.axes < 2 or any(v is not None and v.numbers is None for v in given[1:]):
-        return None
-    told, _ = made.told(node.outputs[0])
-    known = [None if value is None else value.numbers for value in given[1:]]
-    if node.opset < 10:
-        starts = np.asarray(node.get("starts", ()))
-        axes = np.asarray(node.get("axes", range(len(starts))))
-    else:
-        axes = known[2] if len(known) > 2 and known[2] is not None else np.arange(len(known[0] if known[0] is not None else ()))
-    if told is None or len(told) != x.axes or any(not -x.axes <= axis < x.axes for axis in axes.ravel()):
-        return None
-    places = np.asarray([x.place(int(axis)) for axis in axes.ravel()], np.int64)
-    shape = tuple(size if isinstance(size, int) else None for size in (told[axis] for axis in x.order))
-    if node.opset < 10:
-        return _along(made, replace(node, attributes={**node.attributes, "axes": tuple(places.tolist())}), x, [], shape=shape)
-    arrays = [known[0], known[1], places, *known[3:]]
-    inputs = (*node.inputs[:3], "axes", *node.inputs[4:])
-    return _along(made, replace(node, inputs=inputs), x, arrays, shape=shape)
-
-
-def _along(made: Importing, node: Node, x: Value, arrays: Sequence[Array | None], *, shape: Any) -> Value:
-    constants = {i + 1: array for i, array in enumerate(arrays) if array is not None}
-    absent = [i + 1 for i, array in enumerate(arrays) if array is None]
-    symbol = made.symbol(x)
-    return made.value(node, made.call(node, Operator(node, constants, absent, output_shape=shape), [symbol]), x.order, x)
+    order, keep = channels_last(IMAGES), bool(node.get("keepdims", 1))
+    symbol = made.call(node, GLOBAL[node.kind](keepdims=keep, dtype=x.dtype), [made.arranged(x, order)])
+    return made.value(node, symbol, order if keep else (0, 1), x)
 
 
 # --- larger images ---
@@ -249,11 +200,10 @@ def _scales(node: Node, given: Sequence[Value | None]) -> list[float] | None:
 
 
 LOWERINGS: dict[str, Callable[..., Value | None]] = {
-    **dict.fromkeys(["ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"], reduced),
+    **dict.fromkeys(GLOBAL, whole_channels),
     "Flatten": flatten,
     "Reshape": reshape,
     "Resize": resized,
-    "Slice": sliced,
     "Squeeze": squeeze,
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,

@@ -6,16 +6,11 @@ from typing import Any
 import numpy as np
 
 from convstep.interop.onnx.importing import FLOATS, Importing
-from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.records import Node
 from convstep.interop.onnx.values import Value
 from convstep.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Softmax, activations
 
 SIX = 6.0
-ANY_ORDER = (
-    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Erf", "Exp", "Floor", "HardSigmoid", "Log", "Neg",
-    "Reciprocal", "Round", "Sign", "Sin", "Sinh", "Sqrt", "Tan", "ThresholdedRelu", "Shrink",
-)  # fmt: skip
 
 
 def _pointwise(make: Callable[[Node, Sequence[Value | None]], Layer | None]) -> Callable[..., Value | None]:
@@ -55,15 +50,6 @@ def _hard_sigmoid(node: Node, _given: Sequence[Value | None]) -> Layer | None:
 
 def _gelu(node: Node, _given: Sequence[Value | None]) -> Layer:
     return Activation(activations.gelu.using(approximate=node.get("approximate", "none") == "tanh"))
-
-
-def _any_order(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
-    """Return the operator itself on the array as it lies."""
-    x = given[0]
-    if x is None or x.constant is not None or x.plain or len(given) > 1:
-        return None
-    symbol = made.symbol(x)
-    return made.value(node, made.call(node, Operator(node, {}, output_shape=symbol.shape), [symbol]), x.order, x)
 
 
 def softmax(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
@@ -117,7 +103,6 @@ MAKERS: dict[str, Callable[[Node, Sequence[Value | None]], Any]] = {
     "Tanh": _named("tanh"),
 }
 LOWERINGS = {
-    **dict.fromkeys(ANY_ORDER, _any_order),
     **{kind: _pointwise(make) for kind, make in MAKERS.items()},
     "Dropout": dropped,
     "Identity": dropped,

@@ -169,7 +169,7 @@ def _padding(node: Node, x: Value, kernel: Sequence[int], *, up: bool = False) -
         return "same"
     padding: Any = "valid" if auto == "VALID" or _sides(node) == NONE else _sides(node)
     if auto != "SAME_LOWER" and not up:
-        return padding
+        return "same" if padding != "valid" and padding == _same(node, kernel) else padding
     sides = []
     for i, size in enumerate(x.sizes[2:] if x.sizes else ()):
         if not isinstance(size, int):
@@ -182,6 +182,15 @@ def _padding(node: Node, x: Value, kernel: Sequence[int], *, up: bool = False) -
             pads: Padding = "valid" if padding == "valid" else padding[i]
             sides.append(Axis.padded_by(pads, size, kernel[i], stride=stride, dilation=dilation).rounded_up().pad)
     return "valid" if tuple(sides) == NONE else tuple(sides)
+
+
+def _same(node: Node, kernel: Sequence[int]) -> Sides | None:
+    """Return the padding that "same" means for images of any size; None where it depends on the size."""
+    if set(node.get("strides", ())) - {1}:
+        return None
+    dilations = node.get("dilations", (1, 1))
+    above, left = (Axis.padded_by("same", 1, cells, dilation=apart).pad for cells, apart in zip(kernel, dilations, strict=True))
+    return above, left
 
 
 def _narrow(padding: Any, node: Node) -> bool:

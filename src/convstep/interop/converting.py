@@ -1,0 +1,117 @@
+"""Files of networks by their suffixes: opened as models, and written in another format.
+
+One rule: the suffix says the format, and a file that holds weights alone needs a model that they belong to.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from convstep.checks import refusal, shown
+from convstep.errors import ArgumentTypeError, DataError
+from convstep.interop import keras, onnx, torch
+from convstep.interop.torch.writing import write
+from convstep.models import load_model
+
+__all__ = ["MODELS", "TARGETS", "WEIGHTS", "convert", "open_model"]
+
+Place = str | os.PathLike[str]
+OWN = ".convstep"
+
+
+def _own(path: Path) -> Any:
+    return load_model(path, compile=False)
+
+
+MODELS: Mapping[str, Callable[[Path], Any]] = {OWN: _own, ".h5": keras.load, ".hdf5": keras.load, ".keras": keras.load, ".onnx": onnx.load}
+WEIGHTS = (".bin", ".pt", ".pth", ".safetensors")
+TARGETS = (OWN, ".keras", ".onnx", ".pth", ".pt", ".safetensors")
+
+
+def open_model(path: Place) -> Any:
+    """Return the model in a file: ONNX, Keras's .keras and .h5, or convstep's own, which may be a folder.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, it is damaged, or its suffix is none of these.
+    MissingExtraError
+        If what reads the format is not installed.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise DataError(f"open_model: there is no file of this name\n  given {place}")
+    suffix = OWN if place.is_dir() else place.suffix.lower()
+    if suffix in WEIGHTS:
+        raise DataError(f"open_model: a {suffix} file holds weights alone, so it needs a model that they belong to\n  given {place}")
+    if suffix not in MODELS:
+        raise DataError(f"open_model: no model is read from {shown(place.suffix)}, only from {', '.join(MODELS)}\n  given {place}")
+    return MODELS[suffix](place)
+
+
+def convert(source: Place, target: Place, *, model: Any = None, opset: int | None = None, layout: str | None = None) -> Any:
+    """Read a network and write it in the format of another suffix.
+
+    Parameters
+    ----------
+    source : path
+        .onnx, .keras, .h5, .convstep or a folder; or weights: .pth, .pt, .bin, .safetensors as PyTorch names and lays them out.
+    target : path
+        .onnx, .keras, .convstep; or .pth, .pt, .safetensors for weights as PyTorch has them.
+    model : Model or path, optional
+        What the weights of source belong to. Weights may also be written as weights without it.
+    opset, layout : optional
+        For ONNX: see `convstep.interop.onnx.save`.
+
+    Returns
+    -------
+    model : Model or None
+        What was written; None for weights without a model.
+
+    Raises
+    ------
+    DataError
+        If source is damaged or does not fit, or target cannot hold it.
+    ShapeError, ArgumentTypeError
+        If a suffix or an option is none of those.
+    MissingExtraError
+        If what reads or writes a format is not installed.
+    """
+    place, end = Path(source), Path(target).suffix.lower()
+    if end not in TARGETS:
+        raise refusal("convert", f"no network is written to {shown(end)}, only to {', '.join(TARGETS)}", {"target": str(target)})
+    options = {word: value for word, value in (("opset", opset), ("layout", layout)) if value is not None}
+    if options and end != ".onnx":
+        raise refusal("convert", f"{' and '.join(options)} are for ONNX, not for {end}", options, kind=ArgumentTypeError)
+    if place.suffix.lower() in WEIGHTS and not place.is_dir():
+        if not place.is_file():
+            raise DataError(f"convert: there is no file of this name\n  given {place}")
+        if model is None:
+            return _weights_alone(place, Path(target))
+        opened = open_model(model) if isinstance(model, str | os.PathLike) else model
+        torch.load_weights(opened, place)
+    else:
+        opened = open_model(place)
+    _write(opened, Path(target), options)
+    return opened
+
+
+def _weights_alone(source: Path, target: Path) -> None:
+    if target.suffix.lower() not in WEIGHTS:
+        fact = f"{source.name} holds weights alone, so a {target.suffix} needs the model that they belong to"
+        raise refusal("convert", fact, {"source": str(source), "target": str(target)}, "--model, or model=", kind=ArgumentTypeError)
+    write("convert", torch.read(source), target)
+
+
+def _write(model: Any, target: Path, options: Mapping[str, Any]) -> None:
+    end = target.suffix.lower()
+    if end == OWN:
+        model.save(target)
+    elif end == ".keras":
+        keras.save(model.plain() if isinstance(model, onnx.OnnxModel) else model, target)
+    elif end == ".onnx":
+        as_it_is = {"layout": "NHWC"} if model.notes.get(onnx.LAYOUT_NOTE) else {}
+        onnx.save(model, target, **{**as_it_is, **options})
+    else:
+        torch.save(model, target)
