@@ -59,12 +59,10 @@ def test_a_converted_network_says_what_it_said(source: str, target: str, files: 
     np.testing.assert_allclose(got, want, atol=1e-6)
 
 
+@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("weights", ["n.pth", "n.safetensors"])
 @pytest.mark.parametrize("model", ["n.convstep", "n.onnx", "n.keras"])
-def test_weights_of_pytorch_become_a_network_with_the_model_that_they_belong_to(
-    weights: str, model: str, files: Path, capsys: Capture
-) -> None:
-    assert files
+def test_weights_of_pytorch_become_a_network_with_the_model_that_they_belong_to(weights: str, model: str, capsys: Capture) -> None:
     assert in_process(capsys, "convert", weights, "m.convstep", "--model", model)[0] == 0
     assert sum(item.value.size for item in load_model("m.convstep").parameters) == 437
 
@@ -74,8 +72,8 @@ def test_weights_become_weights_without_a_model(files: Path, capsys: Capture) ->
     assert (files / "m.safetensors").read_bytes() == (files / "n.safetensors").read_bytes()
 
 
-def test_a_converted_file_of_onnx_keeps_the_layout_that_it_had(files: Path, capsys: Capture) -> None:
-    assert files
+@pytest.mark.usefixtures("files")
+def test_a_converted_file_of_onnx_keeps_the_layout_that_it_had(capsys: Capture) -> None:
     for source, target in (("n.onnx", "a.convstep"), ("a.convstep", "b.onnx"), ("n.onnx", "c.onnx")):
         assert in_process(capsys, "convert", source, target)[0] == 0
     reports = [json.loads(in_process(capsys, "inspect", name, "--json")[1]) for name in ("n.onnx", "b.onnx", "c.onnx")]
@@ -83,15 +81,15 @@ def test_a_converted_file_of_onnx_keeps_the_layout_that_it_had(files: Path, caps
     assert shapes == [["batch", 3, 8, 8]] * 3
 
 
-def test_images_may_lie_channels_last_in_onnx(files: Path, capsys: Capture) -> None:
-    assert files
+@pytest.mark.usefixtures("files")
+def test_images_may_lie_channels_last_in_onnx(capsys: Capture) -> None:
     assert in_process(capsys, "convert", "n.keras", "m.onnx", "--layout", "NHWC", "--opset", "18")[0] == 0
     report = json.loads(in_process(capsys, "inspect", "m.onnx", "--json")[1])
     assert (report["inputs"][0]["shape"], report["opset"]) == (["batch", 8, 8, 3], 18)
 
 
-def test_inspect_lists_what_an_onnx_file_holds(files: Path, capsys: Capture) -> None:
-    assert files
+@pytest.mark.usefixtures("files")
+def test_inspect_lists_what_an_onnx_file_holds(capsys: Capture) -> None:
     code, out, err = in_process(capsys, "inspect", "n.onnx")
     assert (code, err) == (0, "")
     assert (
@@ -107,6 +105,7 @@ def test_inspect_lists_what_an_onnx_file_holds(files: Path, capsys: Capture) -> 
     )
 
 
+@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
     ("name", "line"),
     [
@@ -116,14 +115,13 @@ def test_inspect_lists_what_an_onnx_file_holds(files: Path, capsys: Capture) -> 
         ("n.safetensors", "n.safetensors: weights, 437 parameters in 4 tensors"),
     ],
 )
-def test_inspect_looks_into_every_format(name: str, line: str, files: Path, capsys: Capture) -> None:
-    assert files
+def test_inspect_looks_into_every_format(name: str, line: str, capsys: Capture) -> None:
     code, out, err = in_process(capsys, "inspect", name, "--weights")
     assert (code, err, out.splitlines()[0], out.count("\n  weight  ")) == (0, "", line, 4)
 
 
-def test_inspect_names_everything_that_is_not_supported(folder: Path, capsys: Capture) -> None:
-    assert folder
+@pytest.mark.usefixtures("folder")
+def test_inspect_names_everything_that_is_not_supported(capsys: Capture) -> None:
     onnx = pytest.importorskip("onnx")
     nodes = [
         onnx.helper.make_node("Conv", ["x", "w"], ["a"], name="first", strides=[0, 1]),
@@ -157,13 +155,13 @@ def test_predict_says_what_an_image_shows(name: str, files: Path, capsys: Captur
     assert row["classes"][0]["probability"] == pytest.approx(shares[best[0]], abs=1e-6)
 
 
-def test_predict_prepares_an_image_as_it_is_told(files: Path, capsys: Capture) -> None:
-    assert files
+@pytest.mark.usefixtures("files")
+def test_predict_prepares_an_image_as_it_is_told(capsys: Capture) -> None:
     code = in_process(
         capsys, "predict", "n.onnx", "image.png", "--scale", "1", "--mean", "1,2,3", "--std", "4,5,6", "--bgr", "--output", "o.npz"
     )[0]
     cells = pytest.importorskip("convstep.data").read_image("image.png", size=(8, 8)).astype(np.float32)
-    x = (cells[..., ::-1] - np.float32([1, 2, 3])) / np.float32([4, 5, 6])
+    x = (cells[..., ::-1] - np.array([1, 2, 3], np.float32)) / np.array([4, 5, 6], np.float32)
     assert code == 0
     with np.load("o.npz") as found:
         np.testing.assert_allclose(found["dense"], load_model("n.convstep").predict(x[None], verbose=0), atol=1e-6)
@@ -183,9 +181,9 @@ USAGE = [
 ]
 
 
+@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(("arguments", "fact"), USAGE)
-def test_a_wrong_argument_is_one_sentence_and_code_2(arguments: tuple[str, ...], fact: str, files: Path, capsys: Capture) -> None:
-    assert files
+def test_a_wrong_argument_is_one_sentence_and_code_2(arguments: tuple[str, ...], fact: str, capsys: Capture) -> None:
     code, out, err = in_process(capsys, *arguments)
     assert (code, out, err.splitlines()[-1]) == (2, "", f"convstep {arguments[0]}: error: {fact}")
 
@@ -202,9 +200,9 @@ REFUSED = [
 ]
 
 
+@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(("arguments", "fact"), REFUSED)
-def test_what_cannot_be_done_is_one_sentence_and_code_1(arguments: tuple[str, ...], fact: str, files: Path, capsys: Capture) -> None:
-    assert files
+def test_what_cannot_be_done_is_one_sentence_and_code_1(arguments: tuple[str, ...], fact: str, capsys: Capture) -> None:
     code, out, err = in_process(capsys, *arguments)
     assert (code, out, err.splitlines()[0]) == (1, "", f"convstep {arguments[0]}: {fact}")
 
