@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from convstep.errors import DataError
 from convstep.interop.onnx.writing.draft import SINGLE, Draft
 from convstep.interop.onnx.writing.values import Call, Value, floats
@@ -36,7 +38,7 @@ def activated(draft: Draft, x: Value, function: Any, path: str) -> Value:
 def parametric(draft: Draft, call: Call) -> Value:
     """Write PReLU."""
     alpha = call.layer.parameter("alpha")
-    x = draft.cast(call.x, floats(call.x.dtype, alpha))
+    x = draft.cast(call.x, np.result_type(call.x.dtype, alpha.dtype))
     return draft.then("PRelu", x, draft.along("alpha", alpha, x))
 
 

@@ -10,30 +10,33 @@ import numpy as np
 from convstep.checks import Array
 from convstep.interop.onnx.writing.draft import Draft
 from convstep.interop.onnx.writing.values import Call, Order, Value
-from convstep.layers import Add, Average, Concatenate, Layer, Maximum, Multiply, Subtract
+from convstep.layers import Add, Average, Layer, Maximum, Multiply, Subtract
 
-PAIRWISE: dict[type[Layer], str] = {Add: "Add", Subtract: "Sub", Multiply: "Mul"}
-TOGETHER: dict[type[Layer], str] = {Add: "Sum", Average: "Mean", Maximum: "Max"}
+PAIRWISE: dict[type[Layer], str] = {Add: "Add", Subtract: "Sub", Multiply: "Mul", Average: "Add", Maximum: "Max"}
+TOGETHER: dict[type[Layer], str] = {Add: "Sum", Average: "Mean", Maximum: "Max"}  # of floating numbers
 
 
 def merging(draft: Draft, call: Call) -> Value:
     """Write a layer that works entry by entry."""
     kind = type(call.layer)
-    items = _aligned(draft, _of_one_type(draft, call.inputs, kind))
+    items = _aligned(draft, _of_one_type(draft, call.inputs))
     first, *others = items
     rows = next((item.rows for item in items if item.rows is not None), None)
-    if others and kind in TOGETHER and (len(items) > 2 or kind not in PAIRWISE) and first.dtype.kind == "f":
+    if others and kind in TOGETHER and first.dtype.kind == "f" and (kind is not Add or len(items) > 2):
         first = draft.then(TOGETHER[kind], first, *(item.key for item in others))
     else:
         for item in others:
-            first = draft.then(PAIRWISE.get(kind, "Max"), first, item.key)
+            first = draft.then(PAIRWISE[kind], first, item.key)
+        if kind is Average and first.dtype.kind != "f":  # of whole numbers, added up as they are
+            first = draft.cast(first, np.float64)
+            first = draft.then("Div", first, draft.number("count", len(items), first))
     return replace(first, shape=call.shape, rows=rows)
 
 
 def concatenation(draft: Draft, call: Call) -> Value:
     """Write Concatenate."""
     layer: Any = call.layer
-    items = _of_one_type(draft, call.inputs, Concatenate)
+    items = _of_one_type(draft, call.inputs)
     axis = layer.axis % items[0].rank
     if axis == 0 and any(item.rows is not None for item in items):
         items = [draft.in_rows(item) for item in items]
@@ -48,10 +51,8 @@ def concatenation(draft: Draft, call: Call) -> Value:
 # --- parts ---
 
 
-def _of_one_type(draft: Draft, items: Sequence[Value], kind: type[Layer]) -> list[Value]:
+def _of_one_type(draft: Draft, items: Sequence[Value]) -> list[Value]:
     dtype = np.result_type(*(item.dtype for item in items))
-    if kind is Average and dtype.kind != "f":
-        dtype = np.dtype(np.float64)
     return [draft.cast(item, dtype) for item in items]
 
 

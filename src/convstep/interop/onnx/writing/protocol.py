@@ -33,7 +33,9 @@ def as_proto(model: Any, *, layout: str = "NCHW", opset: int = 17, dtype: Any = 
         raise refusal("export", f"opset must be {min(VERSIONS)} to {max(VERSIONS)}, not {version}", {"opset": opset})
     wide = dtype is not None and one_of("export", "dtype", dtype, ("float32", "float64")) == "float64"
     onnx, checker = (require(name, extra="onnx", op="export") for name in ("onnx", "onnx.checker"))
-    proto = _Writer(onnx, Draft(version, wide=wide), layout).proto(model)
+    draft = Draft(version, wide=wide)
+    _fits(model, draft)
+    proto = _Writer(onnx, draft, layout).proto(model)
     checker.check_model(proto, full_check=True)
     return proto
 
@@ -53,7 +55,6 @@ class _Writer:
         for y, name in zip(made, called[1], strict=True):
             ends.append(self._given(y, name, [x.key for x in (*starts, *ends)]))
         needed = _needed(self.draft, ends)
-        _fits(model, sum(array.nbytes for key, array in self.draft.constants.items() if key in needed))
         names = _names(self.draft, needed, {x.key: name for side, words in zip((starts, ends), called, strict=True)
                                             for x, name in zip(side, words, strict=True)})  # fmt: skip
         return self._filled(model, (starts, ends), needed, names)
@@ -127,7 +128,9 @@ def _needed(draft: Draft, ends: Sequence[Value]) -> set[str]:
     return needed
 
 
-def _fits(model: Any, size: int) -> None:
+def _fits(model: Any, draft: Draft) -> None:
+    values = {id(item): item.value for item in model.named_parameters().values()}.values()
+    size = sum(array.size * draft.stored(array.dtype).itemsize for array in values)
     if size > MOST:
         fact = f"the weights take {size} bytes, and one ONNX file holds less than {2**31}"
         raise refusal("export", fact, {"model": model.name})
