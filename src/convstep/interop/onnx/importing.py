@@ -12,6 +12,7 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.errors import ConvStepError, DataError
+from convstep.interop.onnx.foretelling import foretold
 from convstep.interop.onnx.lengths import lengths
 from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.operators import compute, unsupported
@@ -40,6 +41,7 @@ class Importing:
         self.readers = Counter(name for node in source.nodes for name in node.inputs)
         self.readers.update(entry.name for entry in source.outputs)
         self.values: dict[str, Value] = {name: constant(array) for name, array in source.constants.items()}
+        self.foretold: dict[str, Entry] = {}
         self.names: set[str] = set()
         self.inputs = [self._input(entry) for entry in source.inputs]
 
@@ -104,7 +106,7 @@ class Importing:
 
     def told(self, name: str) -> tuple[Sizes | None, np.dtype[Any]]:
         """Return what ONNX can tell of a value beforehand; the type is that of objects where it cannot tell it."""
-        entry = self.source.told.get(name)
+        entry = self.foretold.get(name) or self.source.told.get(name)
         return (None, np.dtype(object)) if entry is None else (entry.sizes, entry.dtype)
 
     def name(self, wanted: str) -> str:
@@ -138,6 +140,8 @@ class Importing:
 
     def _lowered(self, node: Node, given: Sequence[Value | None], lowerings: Mapping[str, Sequence[Any]]) -> list[Value]:
         """Return the results of the first function that knows how to get them, else the operator's."""
+        if any(self.told(name)[0] is None for name in node.outputs if name):
+            self.foretold.update(foretold(node, given))
         for lowering in () if node.domain else lowerings.get(node.kind, ()):
             found = lowering(self, node, given)
             if found is not None:

@@ -14,9 +14,10 @@ from convstep.interop.onnx.importing import Importing
 from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.reading import Sizes
 from convstep.interop.onnx.records import Node
-from convstep.interop.onnx.values import Order, Value, unknown
+from convstep.interop.onnx.values import Order, Value, channels_last, unknown
 from convstep.layers import Symbol
 
+IMAGES = 4  # axes
 COMPARING = ("And", "Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Not", "Or", "Xor")
 ALIKE = (
     "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Clip", "Cos", "Cosh", "Elu", "Erf", "Exp", "Floor", "Gelu",
@@ -28,8 +29,12 @@ REDUCING = ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMa
 
 
 def common_order(values: Sequence[Value]) -> Order:
-    """Return the order of the first value that has not that of the file, since something has put it so."""
-    return next((value.order for value in values if not value.plain), values[0].order)
+    """Return the order that most can be done in: that of images, with channels last, else the file's, if one of the values has it."""
+    orders = [value.order for value in values]
+    for wanted in (channels_last(IMAGES), tuple(range(values[0].axes))):
+        if wanted in orders:
+            return wanted
+    return orders[0]
 
 
 # --- entry by entry ---
@@ -210,6 +215,22 @@ def split(made: Importing, node: Node, given: Sequence[Value | None]) -> list[Va
     return [Value(item, x.dtype, part, x.order) for item, part in zip(sizes, parts, strict=True)]
 
 
+def squeezed(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
+    """Return the array without axes of length 1."""
+    x, axes = given[0], axes_of(node, given)
+    if x is None or _lies(x) or not axes or not _within(axes, x):
+        return None
+    gone = {axis % x.axes for axis in axes}
+    kept = [axis for axis in range(x.axes) if axis not in gone]
+    order = tuple(kept.index(axis) for axis in x.order if axis not in gone)
+    sizes = tuple((x.sizes or ())[axis] for axis in kept)
+    places = [x.place(axis) for axis in sorted(gone)]
+    changed = replace(node, attributes={"axes": tuple(places)} if len(given) == 1 else {})
+    known = {} if len(given) == 1 else {1: np.asarray(places, np.int64)}
+    layer = Operator(changed, known, output_shape=lying_shape(sizes, order))
+    return Value(sizes, x.dtype, made.call(node, layer, [made.symbol(x)]), order)
+
+
 # --- what they share ---
 
 
@@ -249,4 +270,5 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "Pad": padded,
     "Slice": sliced,
     "Split": split,
+    "Squeeze": squeezed,
 }

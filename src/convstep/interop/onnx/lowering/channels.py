@@ -7,10 +7,12 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.interop.onnx.importing import FLOATS, Importing
+from convstep.interop.onnx.operator import LocalResponse
 from convstep.interop.onnx.records import Node
-from convstep.interop.onnx.values import Value
+from convstep.interop.onnx.values import Value, channels_last
 from convstep.layers import BatchNormalization, Conv2D, Dense, DepthwiseConv2D, PReLU, Symbol
 
+IMAGES = 4  # axes
 FILTERS = (Conv2D, DepthwiseConv2D, Dense)
 
 
@@ -45,6 +47,16 @@ def prelu(made: Importing, node: Node, given: Sequence[Value | None]) -> Value |
     return made.value(node, made.call(node, layer, [made.symbol(x)], {"alpha": aligned[0]}), x.order, x)
 
 
+def local_response(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
+    """Return local response normalization on images with their channels last."""
+    x = given[0]
+    if x is None or x.constant is not None or x.axes != IMAGES or x.dtype not in FLOATS or node.get("size", 0) < 1:
+        return None
+    symbol = made.arranged(x, channels_last(IMAGES))
+    layer = LocalResponse(node, {}, output_shape=symbol.shape)
+    return made.value(node, made.call(node, layer, [symbol]), channels_last(IMAGES), x)
+
+
 def aligned_to(array: Array, x: Value) -> Array | None:
     """Return a constant with as many axes as x, in the order of x's array; None if it has more."""
     if array.ndim > x.axes:
@@ -65,4 +77,4 @@ def _folded(node: Node, symbol: Symbol, weights: dict[str, Array]) -> bool:
     return True
 
 
-LOWERINGS = {"BatchNormalization": batch_normalization, "PRelu": prelu}
+LOWERINGS = {"BatchNormalization": batch_normalization, "LRN": local_response, "PRelu": prelu}

@@ -6,8 +6,11 @@ One rule: a transposition only changes the order in which axes are read; a resha
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from convstep.interop.onnx.importing import FLOATS, Importing
 from convstep.interop.onnx.lowering.any_order import axes_of
+from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.reading import Sizes
 from convstep.interop.onnx.records import Node
 from convstep.interop.onnx.values import Value, channels_last
@@ -39,7 +42,7 @@ def reshape(made: Importing, node: Node, given: Sequence[Value | None]) -> Value
     wanted = [size if isinstance(size, str) else int(size) for size in shape.constant.ravel().tolist()]
     if not node.get("allowzero", 0):
         wanted = [x.sizes[i] if size == 0 and i < x.axes else size for i, size in enumerate(wanted)]
-    return _reshaped(made, node, x, _without_blank(x.sizes, wanted))
+    return _reshaped(made, node, x, _without_blank(x.sizes, wanted, f"{node.outputs[0]}[?]"))
 
 
 def flatten(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
@@ -79,34 +82,33 @@ def unsqueeze(made: Importing, node: Node, given: Sequence[Value | None]) -> Val
     return _reshaped(made, node, x, tuple(1 if axis in new else next(old) for axis in range(count)))
 
 
-def _without_blank(sizes: Sizes, wanted: Sequence[int | str]) -> Sizes | None:
-    """Return sizes with the -1 among them worked out; lengths that are not known must stand on both sides."""
+def _without_blank(sizes: Sizes, wanted: Sequence[int | str], name: str) -> Sizes:
+    """Return sizes with the -1 among them worked out; `name` is for a length that cannot be."""
     if -1 not in wanted:
         return tuple(wanted)
     have, want = list(sizes), [size for size in wanted if size != -1]
-    for size in [size for size in want if isinstance(size, str)]:
-        if size not in have:
-            return None
+    for size in [size for size in want if isinstance(size, str) and size in have]:
         have.remove(size)
         want.remove(size)
-    if any(isinstance(size, str) for size in have):
-        texts = [size for size in have if isinstance(size, str)]
-        left: int | str | None = texts[0] if len(texts) == 1 and math.prod(_ints(have)) == math.prod(_ints(want)) else None
-    else:
-        left = math.prod(_ints(have)) // math.prod(_ints(want)) if math.prod(_ints(want)) else None
-    return None if left is None else tuple(left if size == -1 else size for size in wanted)
+    texts = [size for size in have if isinstance(size, str)]
+    top, bottom = math.prod(_ints(have)), math.prod(_ints(want))
+    left: int | str = name
+    if not any(isinstance(size, str) for size in want):
+        if not texts and bottom:
+            left = top // bottom
+        elif len(texts) == 1 and top == bottom:
+            left = texts[0]
+    return tuple(left if size == -1 else size for size in wanted)
 
 
 def _ints(sizes: Sequence[int | str]) -> list[int]:
     return [size for size in sizes if isinstance(size, int)]
 
 
-def _reshaped(made: Importing, node: Node, x: Value, wanted: Sizes | None) -> Value | None:
-    if wanted is None or not wanted or x.sizes is None or not x.sizes or wanted[0] != x.sizes[0] or x.order[0] != 0:
+def _reshaped(made: Importing, node: Node, x: Value, wanted: Sizes) -> Value | None:
+    if not wanted or not x.sizes or wanted[0] != x.sizes[0] or x.order[0] != 0 or x.constant is not None:
         return None
-    if x.constant is not None or any(not isinstance(size, int) for size in [*x.sizes[1:], *wanted[1:]]):
-        return None
-    groups = _groups([int(size) for size in x.sizes[1:]], [int(size) for size in wanted[1:]])
+    groups = _groups(x.sizes[1:], wanted[1:])
     if groups is None:
         return None
     order: list[int] = [0]  # axes of the tensor, those of one group side by side
@@ -116,19 +118,63 @@ def _reshaped(made: Importing, node: Node, x: Value, wanted: Sizes | None) -> Va
         if axis not in order:
             order += [item + 1 for item in group[0]]
             result += [item + 1 for item in group[1]]
-    missing = [axis for axis in range(len(wanted)) if axis not in result]  # new axes of length 1, which belong to no group
-    result += missing
-    symbol = made.arranged(x, tuple(order))
-    sizes = tuple(int(wanted[axis]) for axis in result[1:])
-    layer: Layer = Flatten() if len(result) == 2 and len(order) > 1 else Reshape(sizes)
-    layer.dtype = x.dtype
-    return made.value(node, made.call(node, layer, [symbol]), tuple(result), x)
-
-
-def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]] | None:
-    """Return which axes become which: the shortest runs of old and new ones with the same number of entries."""
-    if math.prod(old) != math.prod(new) or 0 in old:
+    result += [axis for axis in range(len(wanted)) if axis not in result]  # new axes of length 1, which belong to no group
+    if tuple(order) != x.order:  # numbers move in any case
+        order, result = list(range(x.axes)), list(range(len(wanted)))
+    target = [wanted[axis] for axis in result]
+    layer = _layer(target, [x.sizes[axis] for axis in order], node)
+    if layer is None:
         return None
+    layer.dtype = x.dtype if x.dtype in FLOATS else layer.dtype
+    symbol = made.call(node, layer, [made.arranged(x, tuple(order))])
+    sizes = tuple(wanted)
+    return Value(sizes, x.dtype, symbol, tuple(result))
+
+
+def _layer(target: Sequence[int | str], have: Sequence[int | str], node: Node) -> Layer | None:
+    """Return what gives an array these lengths: lengths that are not known may be one, or stay where they are."""
+    open_ = [i for i, size in enumerate(target) if i and isinstance(size, str)]
+    if len(open_) <= 1 and len(target) > 1:
+        sizes = tuple(size if isinstance(size, int) else -1 for size in target[1:])
+        flat = len(target) == 2 and len(have) > 1 and all(isinstance(size, int) for size in have[1:])
+        return Flatten() if flat else Reshape(sizes)
+    if any(i >= len(have) or have[i] != target[i] for i in open_) or 0 in target or len(target) < 2:
+        return None
+    shape = np.asarray([0 if i == 0 or i in open_ else size for i, size in enumerate(target)], np.int64)
+    plain = Node("Reshape", max(node.opset, 5), node.name, ("x", "shape"), node.outputs)
+    return Operator(plain, {1: shape}, output_shape=tuple(size if isinstance(size, int) and i else None for i, size in enumerate(target)))
+
+
+def _groups(old: Sizes, new: Sizes) -> list[tuple[list[int], list[int]]] | None:
+    """Return which axes become which: the shortest runs of old and new ones with the same number of entries."""
+    if any(isinstance(size, str) for size in (*old, *new)):
+        return _groups_around(old, new)
+    if math.prod(_ints(old)) != math.prod(_ints(new)) or 0 in old:
+        return None
+    return _runs(_ints(old), _ints(new))
+
+
+def _groups_around(old: Sizes, new: Sizes) -> list[tuple[list[int], list[int]]] | None:
+    """Return the same where lengths are not known: those that stay, from both ends, and all that is between."""
+    first, last = 0, 0
+    while first < min(len(old), len(new)) and old[first] == new[first]:
+        first += 1
+    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
+        last += 1
+    middle_old, middle_new = old[first : len(old) - last], new[first : len(new) - last]
+    if 0 in old:
+        return None
+    same = [([i], [i]) for i in range(first)] + [([len(old) - 1 - i], [len(new) - 1 - i]) for i in reversed(range(last))]
+    if all(isinstance(size, int) for size in (*middle_old, *middle_new)):
+        if math.prod(_ints(middle_old)) != math.prod(_ints(middle_new)):
+            return None
+        between = [([i + first for i in left], [j + first for j in right]) for left, right in _runs(_ints(middle_old), _ints(middle_new))]
+    else:
+        between = [(list(range(first, len(old) - last)), list(range(first, len(new) - last)))]
+    return same[:first] + between + same[first:]
+
+
+def _runs(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
     groups: list[tuple[list[int], list[int]]] = []
     i = j = 0
     while i < len(old) or j < len(new):

@@ -8,7 +8,7 @@ import numpy as np
 from convstep.interop.onnx.importing import FLOATS, Importing
 from convstep.interop.onnx.records import Node
 from convstep.interop.onnx.values import Value
-from convstep.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Softmax, activations
+from convstep.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Rescaling, Softmax, activations
 
 SIX = 6.0
 
@@ -40,6 +40,17 @@ def _clip(node: Node, given: Sequence[Value | None]) -> Layer | None:
     if least != 0 or not most >= 0:
         return None
     return Activation("relu6") if most == SIX else ReLU() if most == np.inf else ReLU(max_value=float(most))
+
+
+def hard_sigmoid(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
+    """Return Keras's, if the slope is a sixth, else a line that is cut off at 0 and 1."""
+    found = _hard_sigmoid_of_keras(made, node, given)
+    x = given[0]
+    if found is not None or x is None or x.axes < 1 or x.dtype not in FLOATS or x.constant is not None:
+        return found
+    line = Rescaling(node.get("alpha", 0.2), node.get("beta", 0.5), dtype=x.dtype)
+    symbol = made.call(Node("Mul", node.opset, f"{node.name}_line"), line, [made.symbol(x)])
+    return made.value(node, made.call(node, ReLU(max_value=1.0, dtype=x.dtype), [symbol]), x.order, x)
 
 
 def _hard_sigmoid(node: Node, _given: Sequence[Value | None]) -> Layer | None:
@@ -87,12 +98,12 @@ def _named(name: str) -> Callable[[Node, Sequence[Value | None]], Layer]:
     return lambda _node, _given: Activation(name)
 
 
+_hard_sigmoid_of_keras = _pointwise(_hard_sigmoid)
 MAKERS: dict[str, Callable[[Node, Sequence[Value | None]], Any]] = {
     "Celu": lambda node, _given: Activation(activations.celu.using(alpha=float(node.get("alpha", 1.0)))),
     "Clip": _clip,
     "Elu": lambda node, _given: ELU(alpha=float(node.get("alpha", 1.0))),
     "Gelu": _gelu,
-    "HardSigmoid": _hard_sigmoid,
     "HardSwish": _named("hard_silu"),
     "LeakyRelu": lambda node, _given: LeakyReLU(float(node.get("alpha", 0.01))) if node.get("alpha", 0.01) >= 0 else None,
     "Mish": _named("mish"),
@@ -105,6 +116,7 @@ MAKERS: dict[str, Callable[[Node, Sequence[Value | None]], Any]] = {
 LOWERINGS = {
     **{kind: _pointwise(make) for kind, make in MAKERS.items()},
     "Dropout": dropped,
+    "HardSigmoid": hard_sigmoid,
     "Identity": dropped,
     "LogSoftmax": softmax,
     "Softmax": softmax,
