@@ -9,10 +9,11 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn comes with the extra sklearn")
 
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from tests.classifiers import scores, single, small, unbuilt_of
 
 from convstep.checks import Array
+from convstep.data import load_digits
 from convstep.errors import ArgumentTypeError, ShapeError
 from convstep.models import Model
 from convstep.sklearn import ConvNetClassifier
@@ -159,6 +160,39 @@ def test_images_of_another_layout_are_refused_though_their_numbers_fit() -> None
     )
     with pytest.raises(ValueError, match=r"^X has 63 features, but ConvNetClassifier is expecting 64 features as input"):
         classifier.predict(X.reshape(60, 64)[:, :63])
+
+
+def test_whoever_forgets_to_scale_bytes_hears_of_it() -> None:
+    (x, y), _ = load_digits()
+    with pytest.warns(ConvergenceWarning) as caught:
+        classifier = quick().fit(x[:200], y[:200])
+    loss = classifier.history_["loss"][-1]
+    assert [str(item.message) for item in caught] == [
+        (
+            f"ConvNetClassifier: the network learnt nothing: its loss is {loss:.3g}, and guessing one of 10 classes gives 2.3; "
+            "numbers from 0 to 1 are learnt from best, but the largest in X is 255"
+        )
+    ]
+    assert caught[0].filename == __file__
+
+
+def test_a_rate_that_is_too_large_is_told_too() -> None:
+    with pytest.warns(ConvergenceWarning) as caught:
+        classifier = quick(learning_rate=0.5).fit(X, Y)
+    assert str(caught[0].message) == (
+        f"ConvNetClassifier: the network learnt nothing: its loss is {classifier.history_['loss'][-1]:.3g}, "
+        "and guessing one of 3 classes gives 1.1; more epochs may help, or a smaller learning_rate"
+    )
+
+
+def test_masked_cells_are_no_numbers() -> None:
+    with pytest.raises(ArgumentTypeError) as caught:
+        quick().fit(np.ma.masked_greater(X, 0.99), Y)
+    count = int((X > 0.99).sum())
+    assert str(caught.value) == (
+        f"ConvNetClassifier: X has {count} masked cells to fill first\n  given X (60, 8, 8); try np.ma.filled(X, 0)"
+    )
+    assert quick().fit(np.ma.array(X), Y).image_shape_ == (8, 8, 1)
 
 
 def test_nothing_is_predicted_before_fit() -> None:

@@ -3,12 +3,14 @@
 One rule: a parameter is looked at when `fit` is called, and never changed; what is pickled is a .convstep file.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
@@ -25,6 +27,8 @@ from convstep.sklearn.samples import as_images, as_rows, counting_only, places_o
 from convstep.training.callbacks import EarlyStopping
 from convstep.training.configuration import real
 
+LARGE = 10.0  # what is larger is hardly scaled
+WORSE = 2  # times the loss of guessing: a network that has begun to learn is far below
 EXPECTED_FAILED_CHECKS: Mapping[str, str] = MappingProxyType(
     {
         "check_sample_weight_equivalence_on_dense_data": (
@@ -153,6 +157,11 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         ------
         ShapeError, ArgumentTypeError
             If a parameter or a shape does not fit. What scikit-learn checks itself (missing values, lengths) is its ValueError.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If guessing would have been better, as after training on bytes from 0 to 255.
         """
         settings = self._settings()
         images, labels = self._samples(X, y, first=True)
@@ -160,6 +169,8 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         weights = self._sample_weights(images, codes, classes, sample_weight)
         self._begin(images.shape[1:], classes)
         self._train(*counting_only(images, codes, weights), **settings)
+        if weights is None:
+            _warn_if_guessing_is_better(self.history_["loss"][-1], images, len(classes))
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:  # noqa: N803 - scikit-learn's
@@ -302,6 +313,16 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             largest = {"largest number in X": float(f"{np.abs(images).max():.4g}")}
             raise refusal(NAME, fact, largest, "a smaller learning_rate, or numbers from 0 to 1 in X")
         return {name: [float(value) for value in values] for name, values in history.items()}
+
+
+def _warn_if_guessing_is_better(loss: float, images: Array, classes: int) -> None:
+    guessing = float(np.log(classes))
+    if loss > WORSE * guessing:
+        fact = f"{NAME}: the network learnt nothing: its loss is {loss:.3g}, and guessing one of {classes} classes gives {guessing:.3g}"
+        largest = float(np.abs(images).max())
+        scale = f"numbers from 0 to 1 are learnt from best, but the largest in X is {largest:.4g}"
+        reason = scale if largest > LARGE else "more epochs may help, or a smaller learning_rate"
+        warnings.warn(f"{fact}; {reason}", ConvergenceWarning, stacklevel=3)
 
 
 def _probabilities(outputs: Array, classes: int, *, certain: bool) -> Array:

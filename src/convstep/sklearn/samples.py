@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convstep.checks import Array, counted, listed, refusal, shown, whole
+from convstep.errors import ArgumentTypeError
 from convstep.sklearn.networks import NAME, Shape
 
 LEAST_SQUARE = 8  # rows and columns of the smallest image that a row of numbers is taken for
@@ -17,6 +18,9 @@ COLOURS = (1, 3, 4)
 
 def as_rows(X: Any) -> tuple[Any, Shape | None]:  # noqa: N803 - scikit-learn's
     """Return images as rows, with the shape that they were given in; anything else as it is."""
+    if np.ma.is_masked(X):
+        fact = f"X has {counted(int(np.ma.getmaskarray(X).sum()), 'masked cell')} to fill first"
+        raise refusal(NAME, fact, {"X": X}, "np.ma.filled(X, 0)", ArgumentTypeError)
     shape = getattr(X, "shape", None)
     if isinstance(X, list | tuple):
         try:
