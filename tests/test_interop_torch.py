@@ -11,10 +11,10 @@ import convstep
 from convstep import layers as la
 from convstep.bench.networks import resnet18
 from convstep.checks import Array
-from convstep.interop.torch import load_weights, read, save, to_state_dict
+from convstep.interop.torch import load_weights, save, to_state_dict
 
 torch = pytest.importorskip("torch", reason="PyTorch, the oracle of these tests, is not installed")
-nn = torch.nn
+nn: Any = torch.nn
 torch.set_num_threads(1)
 
 ARCHITECTURES = 60
@@ -42,7 +42,7 @@ def theirs(module: Any, x: Array) -> Array:
     """Return PyTorch's output for our input, in our layout."""
     with torch.no_grad():
         y = module(torch.from_numpy(x.transpose(0, 3, 1, 2).copy() if x.ndim == 4 else x)).numpy()
-    return y.transpose(0, 2, 3, 1) if y.ndim == 4 else y
+    return np.asarray(y.transpose(0, 2, 3, 1) if y.ndim == 4 else y)
 
 
 def same(model: Any, module: Any, x: Array, *, epsilon: float | None = 1e-5, names: Any = None) -> dict[str, str]:
@@ -95,21 +95,21 @@ LAYERS: dict[str, tuple[Callable[[], Any], Callable[[], Any], tuple[int, ...]]] 
     ),
     "dense": (lambda: la.Dense(3), lambda: nn.Linear(7, 3), (7,)),
     "dense without bias": (lambda: la.Dense(3, use_bias=False), lambda: nn.Linear(7, 3, bias=False), (7,)),
-    "normalization of images": (lambda: la.BatchNormalization(), lambda: nn.BatchNorm2d(4), IMAGE),
-    "normalization of features": (lambda: la.BatchNormalization(), lambda: nn.BatchNorm1d(7), (7,)),
+    "normalization of images": (la.BatchNormalization, lambda: nn.BatchNorm2d(4), IMAGE),
+    "normalization of features": (la.BatchNormalization, lambda: nn.BatchNorm1d(7), (7,)),
     "normalization without scale": (
         lambda: la.BatchNormalization(scale=False, center=False),
         lambda: nn.BatchNorm2d(4, affine=False),
         IMAGE,
     ),
-    "layer normalization of features": (lambda: la.LayerNormalization(), lambda: nn.LayerNorm(7), (7,)),
+    "layer normalization of features": (la.LayerNormalization, lambda: nn.LayerNorm(7), (7,)),
     "layer normalization of images": (lambda: la.LayerNormalization([1, 2, 3]), lambda: nn.LayerNorm((4, 6, 5)), IMAGE),
     "layer normalization of planes": (lambda: la.LayerNormalization([1, 2]), lambda: nn.LayerNorm((6, 5)), IMAGE),
     "layer normalization of columns": (lambda: la.LayerNormalization(2), lambda: nn.LayerNorm(5), IMAGE),
     "an alpha for each channel": (lambda: la.PReLU(shared_axes=[1, 2]), lambda: nn.PReLU(4), IMAGE),
-    "an alpha for all": (lambda: la.PReLU(shared_axes=[1, 2, 3]), lambda: nn.PReLU(), IMAGE),
-    "an alpha for each feature": (lambda: la.PReLU(), lambda: nn.PReLU(7), (7,)),
-    "an alpha for each channel in each cell": (lambda: la.PReLU(), lambda: nn.PReLU(4), IMAGE),
+    "an alpha for all": (lambda: la.PReLU(shared_axes=[1, 2, 3]), nn.PReLU, IMAGE),
+    "an alpha for each feature": (la.PReLU, lambda: nn.PReLU(7), (7,)),
+    "an alpha for each channel in each cell": (la.PReLU, lambda: nn.PReLU(4), IMAGE),
 }
 
 

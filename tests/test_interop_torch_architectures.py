@@ -1,6 +1,5 @@
 """Random architectures go from PyTorch to us and back: the same outputs, the same bits."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ from convstep import layers as la
 from convstep.interop.torch import load_weights, save
 
 torch = pytest.importorskip("torch", reason="PyTorch, the oracle of these tests, is not installed")
-nn = torch.nn
+nn: Any = torch.nn
 torch.set_num_threads(1)
 
 ARCHITECTURES = 60
-Step = tuple[Callable[[Any], Any], Any, int]  # ours, PyTorch's, and the channels after it
+Step = tuple[Any, Any, int]  # ours, PyTorch's, and the channels after it
 
 
 class Residual(nn.Module):  # type: ignore[misc]
@@ -59,9 +58,7 @@ class Random:
             filters, size, stride if dilation == 1 else 1, padding=((pad[0],) * 2, (pad[1],) * 2), groups=groups, use_bias=bias,
             dilation_rate=dilation,
         )  # fmt: skip
-        module = nn.Conv2d(
-            channels, filters, size, stride if dilation == 1 else 1, pad, groups=groups, bias=bias, dilation=dilation
-        )
+        module = nn.Conv2d(channels, filters, size, stride if dilation == 1 else 1, pad, groups=groups, bias=bias, dilation=dilation)
         return ours, module, filters
 
     def depthwise(self, channels: int) -> Step:
@@ -78,7 +75,7 @@ class Random:
     def normalization(self, channels: int) -> Step:
         return la.BatchNormalization(epsilon=1e-5), nn.BatchNorm2d(channels), channels
 
-    def activation(self, channels: int) -> Step:
+    def activation(self, channels: int) -> Any:
         return self.one(
             (la.ReLU(), nn.ReLU(), channels),
             (la.Activation("tanh"), nn.Tanh(), channels),
@@ -98,7 +95,10 @@ class Random:
             return la.Add()(both[::-1] if swapped else both)
 
         branch = nn.Sequential(
-            nn.Conv2d(channels, filters, 3, padding=1, bias=False), nn.BatchNorm2d(filters), nn.ReLU(), nn.Conv2d(filters, filters, 3, padding=1)
+            nn.Conv2d(channels, filters, 3, padding=1, bias=False),
+            nn.BatchNorm2d(filters),
+            nn.ReLU(),
+            nn.Conv2d(filters, filters, 3, padding=1),
         )
         return ours, Residual(branch, nn.Conv2d(channels, filters, 1, bias=False) if filters != channels else nn.Identity()), filters
 
@@ -107,15 +107,17 @@ class Random:
         module = Split(nn.Sequential(nn.Conv2d(channels, 2, 1), nn.ReLU()), nn.Conv2d(channels, 6, 3, padding=1))
         return lambda x: la.Concatenate()([one(x), three(x)]), module, 8
 
-    def pooling(self, channels: int) -> Step:
+    def pooling(self, channels: int) -> Any:
         return self.one(
             (la.MaxPooling2D(2), nn.MaxPool2d(2), channels),
             (la.AveragePooling2D(2), nn.AvgPool2d(2), channels),
             (la.ZeroPadding2D(((1, 0), (2, 1))), nn.ZeroPad2d((2, 1, 1, 0)), channels),
         )
 
-    def head(self, shape: tuple[int, ...]) -> list[tuple[Any, Any]]:
+    def head(self, shape: Any) -> list[tuple[Any, Any]]:
         channels = shape[-1]
+        pairs: list[tuple[Any, Any]]
+        between: list[tuple[Any, Any]]
         if self.rng.integers(4) == 0:
             pairs, count = [(la.GlobalAveragePooling2D(), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()))], channels
         else:
@@ -129,14 +131,15 @@ class Random:
 
     def network(self) -> tuple[Any, Any]:
         shape = (int(self.rng.integers(9, 14)), int(self.rng.integers(9, 14)), 4)
-        inputs = x = convstep.Input(shape)
+        inputs: Any = convstep.Input(shape)
+        x = inputs
         modules: list[Any] = []
         channels = 4
         for _ in range(int(self.rng.integers(2, 7))):
-            kinds = [
-                self.convolution, self.depthwise, self.normalization, self.activation, self.residual, self.split, self.pooling, self.transposed,
-            ]  # fmt: skip
-            kind = self.one(*kinds[: -2 if min(x.shape[1:3]) < 4 else -1 if max(x.shape[1:3]) > 20 else None])
+            kinds = [self.convolution, self.depthwise, self.normalization, self.activation, self.residual, self.split]
+            kinds += [self.pooling] if min(x.shape[1:3]) >= 4 else []
+            kinds += [self.transposed] if max(x.shape[1:3]) <= 20 else []
+            kind = self.one(*kinds)
             layer, module, channels = kind(channels)
             x = layer(x)
             modules.append(module)

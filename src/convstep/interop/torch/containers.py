@@ -16,13 +16,14 @@ import safetensors
 
 from convstep.checks import Array, shown
 from convstep.data.files import FREE, RATIO, FilePath, reason, refusal, regular_size
+from convstep.interop.torch.orders import natural
 from convstep.interop.torch.pickles import Persistent, PickleError, names_of, unpickled
 from convstep.interop.torch.tensors import Storages, expected, is_tensor, kind_size, referred, widened
 
-__all__ = ["Arrays", "is_written", "opened"]
+__all__ = ["Arrays", "SafeTensor", "is_written", "opened"]
 
 Arrays: TypeAlias = Callable[[Any], Array]  # makes an array of a tensor in the content
-MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the pickled number that files begin with that are no zip
+MAGIC = 0x1950A86A20F9469CFC6C  # the number that files begin with that are no zip
 MOST_PICKLE, MOST_JSON, MOST_DIRECTORY = 2**25, 2**25, 2**24  # bytes
 END, END64 = b"PK\x05\x06", b"PK\x06\x06"
 SAFE = {
@@ -61,7 +62,7 @@ def _content(file: BinaryIO, size: int) -> tuple[Any, Arrays]:
     file.seek(0)
     if head[:4] == b"PK\x03\x04":
         return _zipped(file, size)
-    if head.startswith(MAGIC):
+    if head[:1] == b"\x80":
         return _streamed(file, size)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
         return _safe(file.read(), int.from_bytes(head[:8], "little"))
@@ -88,34 +89,54 @@ def _unpickled(stream: BinaryIO, references: list[Persistent] | None = None) -> 
 
 def _zipped(file: BinaryIO, size: int) -> tuple[Any, Arrays]:
     _check_directory(file, size)
-    archive = _guarded(lambda: zipfile.ZipFile(file))
-    names = [item.filename for item in archive.infolist()]
-    pickles = [name for name in names if name.rpartition("/")[2] == "data.pkl"]
-    if len(set(names)) < len(names):
-        raise PickleError("the file holds two parts of one name")
-    if len(pickles) != 1:
-        raise PickleError(f"the zip file holds {len(pickles)} parts of the name data.pkl, but weights of PyTorch have one")
-    root = pickles[0].removesuffix("data.pkl")
-    if f"{root}constants.pkl" in names:
-        raise PickleError(f"the file holds a program (TorchScript); {ADVICE}")
-
-    def part(name: str, most: int) -> bytes:
-        item = _guarded(lambda: archive.getinfo(root + name))
-        if item.file_size > most or item.file_size > max(FREE, RATIO * size):
-            raise PickleError(f"the part {shown(root + name)} of the file claims {item.file_size} bytes, more than {most} that it may have")
-        return _guarded(lambda: archive.read(item))
+    parts = _Parts(_guarded(lambda: zipfile.ZipFile(file)), size)
 
     def storage(key: str, count: int) -> bytes:
-        content = part(f"data/{key}", count)
+        content = parts.content(f"data/{key}", count)
         if len(content) != count:
             raise PickleError(f"the storage {shown(key)} has {len(content)} bytes, not {count}")
         return content
 
-    order = part("byteorder", 16) if f"{root}byteorder" in names else b"little"
+    order = parts.content("byteorder", 16) if parts.has("byteorder") else b"little"
     if order not in {b"little", b"big"}:
         raise PickleError(f"the file has the byte order {shown(order)}, neither little nor big")
-    value = _unpickled(io.BytesIO(part("data.pkl", MOST_PICKLE)))
+    value = _unpickled(io.BytesIO(parts.content("data.pkl", MOST_PICKLE)))
     return value, Storages(storage, size, swapped=order == b"big").array
+
+
+class _Parts:
+    """The parts of a zip file of PyTorch's, all in one folder."""
+
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+        self.archive, self.size = archive, size
+        self.names = {item.filename for item in archive.infolist()}
+        if len(self.names) < len(archive.infolist()):
+            raise PickleError("the zip file holds two parts of one name")
+        pickles = [name for name in self.names if name.rpartition("/")[2] == "data.pkl"]
+        if len(pickles) != 1:
+            raise PickleError(f"the zip file holds {len(pickles)} parts of the name data.pkl, but weights of PyTorch have one")
+        self.root = pickles[0].removesuffix("data.pkl")
+        if self.has("constants.pkl"):
+            raise PickleError(f"the file holds a program (TorchScript); {ADVICE}")
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a part of this name."""
+        return self.root + name in self.names
+
+    def content(self, name: str, most: int) -> bytes:
+        """Return the content of a part that may have so many bytes."""
+        if not self.has(name):
+            raise PickleError(f"the file has no part {shown(self.root + name)}")
+        item = self.archive.getinfo(self.root + name)
+        room = min(most, max(FREE, RATIO * self.size))
+        if item.file_size > room:
+            raise PickleError(
+                f"the part {shown(item.filename)} of the file claims {item.file_size} bytes, more than {room} that it may have"
+            )
+        if item.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:  # of others zipfile expands more than it was asked for
+            raise PickleError(f"the part {shown(item.filename)} of the file is compressed in a way that is not known")
+        content: bytes = _guarded(lambda: self.archive.read(item))
+        return content
 
 
 def _check_directory(file: BinaryIO, size: int) -> None:
@@ -149,7 +170,9 @@ def _streamed(file: BinaryIO, size: int) -> tuple[Any, Arrays]:
     content = file.read()
     stream = io.BytesIO(content)
     references: list[Persistent] = []
-    _, version, system, value, keys = (_unpickled(stream, references) for _ in range(5))
+    if _unpickled(stream) != MAGIC:
+        raise PickleError("the file is a pickle, but none of torch.save")
+    version, system, value, keys = (_unpickled(stream, references) for _ in range(4))
     if version != 1001 or not isinstance(system, dict) or not isinstance(keys, list):
         raise PickleError(f"the file is of the version {shown(version)}, but 1001 is known")
     sizes = {key: kind_size(kind) for kind, key, _ in map(referred, references)}
@@ -182,10 +205,11 @@ def _safe(content: bytes, length: int) -> tuple[Any, Arrays]:
     if length > MOST_JSON:
         raise PickleError(f"the safetensors file has a header of {length} bytes, more than {MOST_JSON} that it may have")
     try:
-        listed = safetensors.deserialize(content)
+        listed: Any = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001 - the library raises a class of its own
         raise PickleError(f"the safetensors file is damaged: {shown(' '.join(str(error).split()))[1:-1]}") from None
-    return {name: SafeTensor(item["dtype"], tuple(item["shape"]), item["data"]) for name, item in listed}, _from_safe
+    found = {name: SafeTensor(item["dtype"], tuple(item["shape"]), item["data"]) for name, item in listed}
+    return {name: found[name] for name in sorted(found, key=natural)}, _from_safe
 
 
 @dataclass(frozen=True)

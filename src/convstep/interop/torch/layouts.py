@@ -123,9 +123,12 @@ def calls_of(model: Model) -> list[Call]:
 def _walk(graph: Graph, inputs: Sequence[_Value], path: str, calls: list[Call]) -> list[_Value]:
     values: dict[int, list[_Value]] = {call_key(symbol): [value] for symbol, value in zip(graph.inputs, inputs, strict=True)}
 
-    def found(symbol: Any) -> _Value:
+    def found(symbol: Symbol) -> _Value:
         made = values[call_key(symbol)]
-        return made[list(symbol.layer.output_structure.places).index(symbol.place)] if isinstance(symbol, Part) else made[0]
+        if not isinstance(symbol, Part):
+            return made[0]
+        layer: Any = symbol.layer
+        return made[list(layer.output_structure.places).index(symbol.place)]
 
     for node in graph.described:
         given = [found(symbol) for symbol in node.inputs]
@@ -145,24 +148,30 @@ def _walk(graph: Graph, inputs: Sequence[_Value], path: str, calls: list[Call]) 
 def _after(node: Symbol, given: Sequence[Layout]) -> Layout:
     """Return how the output of a call lies."""
     layer, first, shape = node.layer, given[0], tuple(node.shape[1:])
-    if isinstance(layer, KEEPING) or (isinstance(layer, Concatenate) and len(given) == 1):
-        return first
+    made = first
     if isinstance(layer, Merge):
-        return _merged(given, shape)
-    if isinstance(layer, Flatten | Reshape):
-        return _reshaped(first, shape)
-    if isinstance(layer, Permute):
+        made = _merged(given, shape)
+    elif isinstance(layer, Flatten | Reshape):
+        made = _reshaped(first, shape)
+    elif isinstance(layer, Concatenate):
+        made = first if len(given) == 1 else _joined(layer, given, shape)
+    elif isinstance(layer, Permute):
         axes = None if first.axes is None else tuple(first.axes[dim - 1] for dim in layer.dims)
-        return Layout(shape, axes) if axes else Layout(shape, claims=[None])
-    if isinstance(layer, Concatenate):
-        return _joined(layer, given, shape)
+        made = Layout(shape, axes) if axes else Layout(shape, claims=[None])
+    elif not isinstance(layer, KEEPING):
+        made = _new(layer, given, shape)
+    return made
+
+
+def _new(layer: Layer, given: Sequence[Layout], shape: tuple[int | None, ...]) -> Layout:
+    """Return how the output of a layer lies that makes new numbers."""
     if len(shape) == 3:
         return Layout(shape, IMAGE)
     if isinstance(layer, GlobalPooling):
         return Layout(shape, claims=[np.arange(_count(shape))])
     if isinstance(layer, Dense) and len(shape) == 1:
         return Layout(shape)
-    return Layout(shape, claims=[_Through(given)], lanes=first.lanes)
+    return Layout(shape, claims=[_Through(given)], lanes=given[0].lanes)
 
 
 @dataclass(frozen=True)

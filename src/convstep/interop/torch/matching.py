@@ -4,18 +4,18 @@ One rule: an order counts only if it is the one way in which the modules, one af
 where two ways fit, or none does, nothing is guessed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from convstep.checks import Array, counted, refusal, shown
 from convstep.errors import ArgumentTypeError
+from convstep.interop.torch.orders import by_kinds, in_order, torchvision_order, without_order
 from convstep.interop.torch.sites import Site
 
 __all__ = ["Groups", "Names", "grouped", "matched"]
 
 Groups: TypeAlias = dict[str, dict[str, Array]]  # the tensors of each module, by their last names
-Names: TypeAlias = Mapping[str, str] | Callable[[str], str | None] | None
-MOST_TRIES = 20_000
+Names: TypeAlias = Mapping[str, str | None] | Callable[[str], str | None] | None
 FEW = 6
 
 
@@ -28,20 +28,17 @@ def grouped(arrays: Mapping[str, Array]) -> Groups:
     return groups
 
 
-def matched(op: str, groups: Groups, sites: Sequence[Site], names: Names) -> dict[str, Site]:
-    """Return the site of each module; modules that no output depends on have none.
+def matched(op: str, groups: Groups, sites: Sequence[Site], names: Names, *, ordered: bool = True) -> dict[str, Site]:
+    """Return the site of each module. `ordered`: whether the modules are in the order in which they were made.
 
     Raises
     ------
     ShapeError
         If a module or a layer is left, a shape differs, or the order does not tell which belong together. All differences are named.
     """
-    if names is not None:
-        found = _mapped(op, groups, sites, names)
-    else:
-        found = _named(groups, sites)
-        if found is None:
-            return _in_order(op, groups, sites)
+    found = _named(groups, sites) if names is None else _mapped(op, groups, sites, names)
+    if found is None:
+        return _in_order(op, groups, sites, ordered=ordered)
     used = {site.name for site in found.values()}
     problems = [f'"{site.dotted}" is missing' for site in sites if site.name not in used]
     problems += [f'"{module}" is unexpected' for module in groups if module not in found]
@@ -106,17 +103,20 @@ def _named(groups: Groups, sites: Sequence[Site]) -> dict[str, Site] | None:
 # --- by order ---
 
 
-def _in_order(op: str, groups: Groups, sites: Sequence[Site]) -> dict[str, Site]:
+def _in_order(op: str, groups: Groups, sites: Sequence[Site], *, ordered: bool) -> dict[str, Site]:
     modules = list(groups)
     if len(modules) != len(sites):
         fact = f"the weights are those of {counted(len(modules), 'module')}, but the model has {counted(len(sites), 'layer')} with weights"
         raise refusal(op, f"{fact}: {_few(modules)}; {_few([site.name for site in sites])}", {"names": None}, ADVICE)
     fits = {module: {site.name for site in sites if not _differences(module, groups[module], site)} for module in modules}
-    ways, furthest = _ways(modules, sites, fits)
-    if not ways and _is_chain(sites):
-        ways = _by_kinds(modules, sites, fits)
+    order = modules if ordered else torchvision_order(modules)
+    ways, furthest = (without_order(modules, sites, fits), 0) if order is None else in_order(order, sites, fits)
+    if not ways and ordered:
+        ways = by_kinds(modules, sites, fits)
     if not ways:
-        raise _unfit(op, modules[min(furthest, len(modules) - 1)], groups, sites, fits)
+        unfit = [module for module in modules if not fits[module]]
+        module = unfit[0] if unfit else modules[min(furthest, len(modules) - 1)]
+        raise _unfit(op, module, groups[module], [site for site in sites if site.name in fits[module]] or sites)
     if len(ways) > 1:
         module = next(module for module in modules if ways[0][module] is not ways[-1][module])
         one, other = (way[module].name for way in (ways[0], ways[-1]))
@@ -127,56 +127,6 @@ def _in_order(op: str, groups: Groups, sites: Sequence[Site]) -> dict[str, Site]
             fact = f'by order "{module}" belongs to the layer "{site.name}", by its name to another one'
             raise refusal(op, fact, {"names": None}, ADVICE)
     return ways[0]
-
-
-def _ways(modules: Sequence[str], sites: Sequence[Site], fits: Mapping[str, set[str]]) -> tuple[list[dict[str, Site]], int]:
-    """Return at most two ways to give the modules, in their order, to sites that come after all that they need; and how far one came."""
-    ways: list[dict[str, Site]] = []
-    placed: list[Site] = []
-    done: set[str] = set()
-
-    def candidates() -> Iterator[Site]:
-        ready = [site for site in sites if site.name not in done and site.before <= done and site.name in fits[modules[len(placed)]]]
-        return iter(ready)
-
-    stack = [candidates()]
-    furthest = tries = 0
-    while stack and len(ways) < 2 and tries < MOST_TRIES:
-        site = next(stack[-1], None)
-        if site is None:
-            stack.pop()
-            if placed:
-                done.discard(placed.pop().name)
-            continue
-        tries += 1
-        placed.append(site)
-        done.add(site.name)
-        furthest = max(furthest, len(placed))
-        if len(placed) == len(modules):
-            ways.append(dict(zip(modules, placed, strict=True)))
-            done.discard(placed.pop().name)
-        else:
-            stack.append(candidates())
-    return (ways if tries < MOST_TRIES or len(ways) > 1 else []), furthest
-
-
-def _is_chain(sites: Sequence[Site]) -> bool:
-    """Return whether each site needs the one before it, so that there is one order of them."""
-    return all(site.before == {before.name} for before, site in zip(sites, sites[1:], strict=False))
-
-
-def _by_kinds(modules: Sequence[str], sites: Sequence[Site], fits: Mapping[str, set[str]]) -> list[dict[str, Site]]:
-    """Return the one way in which those that fit the same sites follow each other, for a chain whose modules are sorted by kinds."""
-    kinds: dict[frozenset[str], list[str]] = {}
-    for module in modules:
-        kinds.setdefault(frozenset(fits[module]), []).append(module)
-    if any(len(kind) != len(members) for kind, members in kinds.items()) or sum(map(len, kinds)) != len(sites):
-        return []
-    places = {site.name: site for site in sites}
-    order = {site.name: place for place, site in enumerate(sites)}
-    return [
-        {module: places[name] for kind, members in kinds.items() for module, name in zip(members, sorted(kind, key=order.__getitem__), strict=True)}
-    ]
 
 
 # --- what is said ---
@@ -209,13 +159,12 @@ def _refused(op: str, problems: Sequence[str], groups: Groups, sites: Sequence[S
     return refusal(op, fact, {"modules": len(groups), "layers": len(sites)})
 
 
-def _unfit(op: str, module: str, groups: Groups, sites: Sequence[Site], fits: Mapping[str, set[str]]) -> Exception:
-    shapes = ", ".join(f"{name} {array.shape}" for name, array in groups[module].items())
-    if fits[module]:
-        fact = f'"{module}" ({shapes}) fits {_few(sorted(fits[module]))}, but not in this order'
-    else:
-        fact = f'"{module}" ({shapes}) fits none of the layers with weights: {_few([_told(site) for site in sites])}'
-    return refusal(op, fact, {"modules": len(groups), "layers": len(sites)}, ADVICE)
+def _unfit(op: str, module: str, tensors: Mapping[str, Array], sites: Sequence[Site]) -> Exception:
+    shapes = ", ".join(f"{name} {array.shape}" for name, array in tensors.items())
+    fits = all(not _differences(module, tensors, site) for site in sites)
+    where = "but not in this order" if fits else "none of them with these shapes"
+    fact = f'"{module}" ({shapes}) finds no place: {_few([_told(site) for site in sites])}, {where}'
+    return refusal(op, fact, {"names": None}, ADVICE)
 
 
 def _told(site: Site) -> str:

@@ -1,6 +1,6 @@
 """Pickles without `pickle`: a machine of its own, which makes numbers, texts, lists, dicts and inert pieces.
 
-One rule: nothing is imported, called or hashed that the stream names; a name that is not expected, and an instruction that is not, is refused.
+One rule: nothing that the stream names is imported or called; a name or an instruction that is not expected is refused.
 """
 
 import pickletools
@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
 
-__all__ = ["MOST_INSTRUCTIONS", "Name", "Persistent", "Piece", "PickleError", "names_of", "unpickled"]
+__all__ = ["MOST_INSTRUCTIONS", "Name", "Persistent", "PickleError", "Piece", "names_of", "unpickled"]
 
-MOST_INSTRUCTIONS = 1_000_000  # a tensor takes about 30; each makes at most some 100 bytes
+MOST_INSTRUCTIONS = 500_000  # a tensor takes about 30; each makes at most some 100 bytes
 HASHED = (str, bytes, int, float, type(None))  # tuples may hold one another so often that to hash one takes for ever
 
 

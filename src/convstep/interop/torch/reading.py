@@ -13,9 +13,10 @@ from convstep import checks
 from convstep.checks import Array, shown
 from convstep.data.files import refusal
 from convstep.errors import ArgumentTypeError
-from convstep.interop.torch.containers import is_written, opened
+from convstep.interop.torch.containers import SafeTensor, is_written, opened
+from convstep.interop.torch.orders import is_sorted
 
-__all__ = ["read"]
+__all__ = ["loaded", "read"]
 
 OP = "torch.read"
 AROUND = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights", "params", "params_ema", "ema")
@@ -29,8 +30,8 @@ def read(source: Any, *, key: str | None = None) -> dict[str, Array]:
     Parameters
     ----------
     source : str, path, mapping or module
-        A file of ``torch.save`` (``.pth``, ``.pt``, ``.bin``: a zip file, or as PyTorch wrote before version 1.6) or of safetensors; what it
-        is, its content says. Or a state dict, or a module (anything with ``state_dict()``).
+        A file of ``torch.save`` (``.pth``, ``.pt``, ``.bin``: a zip file, or as PyTorch wrote before version 1.6) or of safetensors; which,
+        its content says. Or a state dict, or a module (anything with ``state_dict()``).
     key : str, optional
         Where the state dict is in what is around it, such as "generator" or "checkpoint.model". Without it, it is found: directly, under a
         usual name such as "state_dict" or "model", or as the only one there is.
@@ -38,8 +39,8 @@ def read(source: Any, *, key: str | None = None) -> dict[str, Array]:
     Returns
     -------
     weights : dict of str to array
-        bfloat16 becomes float32, which holds the same numbers; all other types stay. The prefixes "module." and "_orig_mod.", which wrappers
-        add to every name, are taken off.
+        bfloat16 becomes float32, which holds the same numbers; all other types stay. The prefixes "module." and "_orig_mod.", which
+        wrappers add to every name, are taken off.
 
     Raises
     ------
@@ -51,17 +52,27 @@ def read(source: Any, *, key: str | None = None) -> dict[str, Array]:
 
     Notes
     -----
-    All arrays together may take 64 MiB and 8 times the file.
+    safetensors does not keep the order of a state dict: its names come sorted, numbers by their values. All arrays together may take
+    64 MiB and 8 times the file.
     """
+    return loaded(source, key)[0]
+
+
+def loaded(source: Any, key: str | None = None) -> tuple[dict[str, Array], bool]:
+    """Return the state dict, and whether it has the order in which the modules were made; safetensors does not keep it."""
     if isinstance(source, str | os.PathLike):
         with opened(OP, source) as (content, array):
             found = _state_dict(content, is_written, key, source)
-            return _unwrapped({name: array(value) for name, value in found.items()})
-    state = source.state_dict() if callable(getattr(source, "state_dict", None)) else source
+            arrays = _unwrapped({name: array(value) for name, value in found.items()})
+            return arrays, not any(isinstance(value, SafeTensor) for value in found.values())
+    live = callable(getattr(source, "state_dict", None))
+    state = source.state_dict() if live else source
     if not isinstance(state, Mapping):
         fact = "expected the path of a file, a state dict or a module"
         raise checks.refusal(OP, fact, {"source": source}, kind=ArgumentTypeError)
-    return _unwrapped({name: _from_memory(name, value) for name, value in _state_dict(state, _is_live, key, "a state dict").items()})
+    given = _state_dict(state, _is_live, key, "a state dict")
+    arrays = _unwrapped({name: _from_memory(name, value) for name, value in given.items()})
+    return arrays, live or not is_sorted(arrays)
 
 
 def _state_dict(content: Any, is_tensor: Callable[[Any], bool], key: str | None, source: object) -> dict[str, Any]:
@@ -117,11 +128,11 @@ def _is_live(value: Any) -> bool:
 def _from_memory(name: str, value: Any) -> Array:
     """Return a copy of a tensor or array."""
     if isinstance(value, np.ndarray):
-        return checks.numbers(OP, name, value).copy()
+        return np.array(checks.numbers(OP, name, value), order="C")
     try:
         tensor = value.detach().cpu()
         if str(tensor.dtype) == "torch.bfloat16":
             tensor = tensor.float()
-        return np.array(tensor.numpy())
+        return np.array(tensor.numpy(), order="C")
     except Exception:  # noqa: BLE001 - sparse, quantized, or of a type that NumPy lacks
         raise checks.refusal(OP, f'"{name}" cannot be read as an array of numbers', {name: value}, kind=ArgumentTypeError) from None

@@ -107,10 +107,9 @@ def _parts(op: str, uses: Sequence[Call]) -> list[Part]:
     if isinstance(layer, SeparableConv2D):
         pointwise = {"weight": _moved(layer, "pointwise_kernel", (3, 2, 0, 1))} | _plain_bias(layer)
         return [(f"{name}/depthwise", {"weight": _depthwise(layer, "depthwise_kernel")}, {}), (f"{name}/pointwise", pointwise, {})]
-    if isinstance(layer, DepthwiseConv2D):
-        return [(name, {"weight": _depthwise(layer, "kernel")} | _plain_bias(layer), {})]
-    if isinstance(layer, Conv2D | Conv2DTranspose):
-        return [(name, {"weight": _moved(layer, "kernel", (3, 2, 0, 1))} | _plain_bias(layer), {})]
+    if isinstance(layer, Conv2D | Conv2DTranspose | DepthwiseConv2D):
+        kernel = _depthwise(layer, "kernel") if isinstance(layer, DepthwiseConv2D) else _moved(layer, "kernel", (3, 2, 0, 1))
+        return [(name, {"weight": kernel} | _plain_bias(layer), {})]
     if isinstance(layer, Dense):
         rows, units = _order(op, uses, "given", -1), _order(op, uses, "made", -1)
         bias = {"bias": _ordered(layer, "bias", units)} if layer.use_bias else {}
@@ -225,7 +224,7 @@ def _alpha(op: str, layer: PReLU, uses: Sequence[Call]) -> Slot:
         if not np.array_equal(first, array.max(axis=others)):
             fact = f'the layer "{uses[0].path}" has other alphas for other pixels, but PyTorch has one for each channel'
             raise refusal(op, fact, {"alpha": array})
-        return first[back]
+        return np.asarray(first[back])
 
     width = shape[channels]
     return Slot(item, ((width,), (1,)) if width > 1 else ((1,),), ours, theirs)
@@ -238,7 +237,10 @@ def _order(op: str, uses: Sequence[Call], end: str, axis: int) -> Array | None:
     """Return the order of the features along an axis, None for PyTorch's own; all uses of a layer must agree."""
     orders = [_one_order(op, use, getattr(use, end), axis) for use in uses]
     first = orders[0]
-    if any((first is None) != (other is None) or (first is not None and not np.array_equal(first, other)) for other in orders[1:]):
+    if any(
+        (first is None) != (other is None) or (first is not None and other is not None and not np.array_equal(first, other))
+        for other in orders[1:]
+    ):
         raise _untold(op, uses[0], "is used for features that lie in different orders")
     return first
 

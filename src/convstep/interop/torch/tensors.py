@@ -37,6 +37,8 @@ INERT = frozenset(
         *((module, name) for module in ("builtins", "__builtin__") for name in ("set", "bytearray", "complex", "dict", "list", "int")),
         *((module, name) for module in ("numpy.core.multiarray", "numpy._core.multiarray") for name in ("_reconstruct", "scalar")),
         *(("numpy", name) for name in ("dtype", "ndarray", "float64", "float32", "int64")),
+        *(("torch", name) for name in ("per_tensor_affine", "per_channel_affine", "QInt8Storage", "QUInt8Storage", "QInt32Storage")),
+        ("torch.serialization", "_get_layout"),
         ("_codecs", "encode"),
         ("argparse", "Namespace"),
     ]
@@ -50,13 +52,14 @@ def expected(name: Name) -> bool:
         return True
     if name.module == "torch" and (name.name in TYPES or name.name.startswith(("float8_", "float4_"))):
         return True
-    known = name.module == "torch._utils" and (name.name in REBUILD or name.name in AROUND)
-    return known or (name.module, name.name) == ("torch._tensor", "_rebuild_from_type_v2") or (name.module, name.name) in INERT
+    if name.module in {"torch._utils", "torch._tensor"} and name.name.startswith("_rebuild_"):
+        return True
+    return (name.module, name.name) in INERT
 
 
 def is_tensor(value: Any) -> bool:
     """Return whether a value of a pickle stands for a tensor."""
-    return isinstance(value, Piece) and (value.kind.module == "torch._utils" or value.kind.module == "torch._tensor")
+    return isinstance(value, Piece) and value.kind.module in {"torch._utils", "torch._tensor"}
 
 
 def kind_size(kind: Name) -> int:
@@ -92,7 +95,7 @@ class Storages:
 
     def __init__(self, read: Bytes, size: int, *, swapped: bool = False) -> None:
         self.read, self.swapped, self.size = read, swapped, size
-        self.room = FREE + RATIO * size
+        self.room = self.stored = FREE + RATIO * size
         self.known: dict[str, tuple[str, Array]] = {}
 
     def array(self, tensor: Any) -> Array:
@@ -102,15 +105,17 @@ class Storages:
         size = math.prod(view.shape) * (4 if view.dtype == "bf16" else kind.itemsize)
         self.room -= size
         if self.room < 0:
-            fact = f"its tensors would take more than {FREE + RATIO * self.size} bytes, 8 times the file and 64 MiB"
-            raise PickleError(fact)
+            raise PickleError(f"its tensors would take more than {FREE + RATIO * self.size} bytes, {RATIO} times the file and 64 MiB")
         cells = self._cells(view, kind)
         strides = tuple(stride * kind.itemsize for stride in view.strides)
         seen = np.lib.stride_tricks.as_strided(cells[view.offset :], view.shape, strides, writeable=False)
-        return widened(seen) if view.dtype == "bf16" else seen.copy(order="C") if seen.size else np.zeros(view.shape, kind)
+        return widened(seen) if view.dtype == "bf16" else np.array(seen, order="C") if seen.size else np.zeros(view.shape, kind)
 
     def _cells(self, view: View, kind: np.dtype[Any]) -> Array:
         if view.key not in self.known:
+            self.stored -= view.count * kind.itemsize
+            if self.stored < 0:
+                raise PickleError(f"its storages would take more than {FREE + RATIO * self.size} bytes, {RATIO} times the file and 64 MiB")
             raw = np.frombuffer(self.read(view.key, view.count * kind.itemsize), np.uint8)
             cells = raw != 0 if view.dtype == "?" else raw.view(kind)
             swapped = cells.byteswap() if self.swapped and kind.kind != "b" else cells
@@ -170,12 +175,16 @@ def referred(value: Any) -> tuple[Name, str, int]:
 def _checked(view: View) -> View:
     """Refuse a tensor that reaches out of its storage."""
     if not _is_size(view.offset) or len(view.shape) != len(view.strides) or len(view.shape) > MOST_AXES:
-        raise PickleError(f"a tensor of the shape {shown(view.shape)} has the strides {shown(view.strides)} and the offset {shown(view.offset)}")
+        raise PickleError(
+            f"a tensor of the shape {shown(view.shape)} has the strides {shown(view.strides)} and the offset {shown(view.offset)}"
+        )
     if math.prod(max(size, 1) for size in view.shape) > MOST_SIZE:
         raise PickleError(f"a tensor would have the shape {shown(view.shape)}, which no memory holds")
     last = view.offset + sum((size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True))
     if (0 in view.shape and view.offset > view.count) or (0 not in view.shape and last >= view.count):
-        fact = f"a tensor of the shape {shown(view.shape)} reaches cell {shown(last)} of the storage {shown(view.key)}, which has {view.count}"
+        fact = (
+            f"a tensor of the shape {shown(view.shape)} reaches cell {shown(last)} of the storage {shown(view.key)}, which has {view.count}"
+        )
         raise PickleError(fact)
     return view
 

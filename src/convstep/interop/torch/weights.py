@@ -12,7 +12,7 @@ import numpy as np
 from convstep.checks import Array, refusal, shown
 from convstep.errors import ArgumentTypeError
 from convstep.interop.torch.matching import Names, grouped, matched
-from convstep.interop.torch.reading import read
+from convstep.interop.torch.reading import loaded
 from convstep.interop.torch.sites import Site, sites_of
 from convstep.interop.torch.writing import write
 from convstep.layers import BatchNormalization, LayerNormalization
@@ -36,8 +36,8 @@ def load_weights(model: Model, source: Any, *, names: Names = None, epsilon: flo
         "inner/conv"), else by its own name; None as the layer leaves it away. Layers of models inside the model are "inner/conv"; the two
         parts of a SeparableConv2D are "separable_conv2d/depthwise" and "separable_conv2d/pointwise".
     epsilon : float, optional
-        Given to every BatchNormalization and LayerNormalization. A file does not tell it: PyTorch's is 1e-5 unless the model says otherwise,
-        Keras's, so the default of these layers, is 1e-3.
+        Given to every BatchNormalization and LayerNormalization. A file does not tell it: PyTorch's is 1e-5 unless the module was made with
+        another one; the default of these layers, as in Keras, is 1e-3.
 
     Returns
     -------
@@ -56,19 +56,23 @@ def load_weights(model: Model, source: Any, *, names: Names = None, epsilon: flo
 
     Notes
     -----
-    Without `names`, layers that bear exactly the names of the modules get theirs. Otherwise the order of the state dict decides: each module
-    goes to a layer of its shapes whose predecessors in the graph have theirs already. torchvision's ResNets fit so, whichever branch of a
-    block was described first. If there are two ways, for example with branches of the same shapes, that is an error which asks for `names`.
+    Without `names`, layers that bear exactly the names of the modules get theirs. Otherwise the order of the state dict decides: each
+    module goes to a layer of its shapes whose predecessors in the graph have theirs already. torchvision's ResNets fit so, whichever branch
+    of a block was described first. If there are two ways, for example with branches of the same shapes, that is an error which asks for
+    `names`. In a chain of layers, modules that are sorted by kinds (all convolutions, then all normalizations) go to their kinds in order.
+    safetensors, and dicts whose names are sorted, keep no order: then only numbers in names count ("conv1" is before "conv2"), beside the
+    shapes; torchvision's ResNets are known by their names.
 
-    Kernels become (rows, columns, inputs, outputs). A Dense after a Flatten has its rows in another order, since PyTorch flattens (C, H, W)
-    and this library (H, W, C); so has a BatchNormalization in between, and the columns of a Dense before a Reshape to images. The graph tells
-    where this is so. ``num_batches_tracked`` is not kept. What PyTorch calls the momentum of a batch normalization, 0.1, is 1 - momentum
-    here, 0.9; it does not matter for inference.
+    Kernels become (rows, columns, inputs, outputs). A Dense after a Flatten has its rows in another order, since PyTorch flattens
+    (C, H, W) and this library (H, W, C); so has a BatchNormalization in between, and the columns of a Dense before a Reshape to images. The
+    graph tells where this is so. ``num_batches_tracked`` is not kept. What PyTorch calls the momentum of a batch normalization, 0.1, is
+    1 - momentum here, 0.9; it does not matter for inference.
     """
     op = "torch.load_weights"
     sites = sites_of(op, _built(op, model))
-    groups = grouped(read(source))
-    found = matched(op, groups, sites, names)
+    arrays, ordered = loaded(source)
+    groups = grouped(arrays)
+    found = matched(op, groups, sites, names, ordered=ordered)
     step = None if epsilon is None else _positive(op, epsilon)
     made = [
         (slot.parameter, np.array(slot.ours(groups[module][name]), dtype=slot.parameter.value.dtype, order="C"))
@@ -90,8 +94,8 @@ def to_state_dict(model: Model, names: Names = None) -> dict[str, Array]:
     ----------
     model : Model
     names : mapping or callable, optional
-        The same map that `load_weights` takes and returns, ``{"features.0": "conv2d"}``, whose order is kept; or a function from the name of
-        a layer, "inner/conv2d", to that of a module. Without it, a module has the name of the layer: "inner.conv2d".
+        The same map that `load_weights` takes and returns, ``{"features.0": "conv2d"}``, whose order is kept; or a function from the name
+        of a layer, "inner/conv2d", to that of a module. Without it, a module has the name of the layer: "inner.conv2d".
 
     Returns
     -------
@@ -164,12 +168,14 @@ def _modules(op: str, sites: list[Site], names: Names) -> list[tuple[str, Site]]
     known = {site.dotted: site for site in sites}
     found: dict[str, Site] = {}
     for module, layer in names.items():
+        if layer is None:  # a module that `load_weights` leaves away
+            continue
         around = str(layer).replace("/", ".")
         inside = [name for name in known if name == around or name.startswith(f"{around}.")]
-        if layer is not None and not inside:
+        if not inside:
             fact = f'names has "{layer}" for "{module}", but there is no such layer with weights'
             raise refusal(op, fact, {"layers": tuple(known)})
-        found |= {f"{module}{name.removeprefix(around)}": known.pop(name) for name in inside if layer is not None}
+        found |= {f"{module}{name.removeprefix(around)}": known.pop(name) for name in inside}
     return [*found.items(), *known.items()]
 
 

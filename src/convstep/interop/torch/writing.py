@@ -3,12 +3,12 @@
 One rule: the bytes depend on the arrays alone; equal weights are equal files.
 """
 
-import io
 import os
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def _parts(arrays: Mapping[str, Array]) -> Iterator[tuple[str, bytes]]:
     yield "version", b"3\n"
 
 
-def _add(archive: zipfile.ZipFile, file: io.BufferedIOBase, name: str, content: bytes) -> None:
+def _add(archive: zipfile.ZipFile, file: BinaryIO, name: str, content: bytes) -> None:
     """Add a part whose content begins at a multiple of 64 bytes, behind a field of padding as PyTorch writes it."""
     item = zipfile.ZipInfo(name)  # without a date
     start = file.tell() + 30 + len(name.encode()) + 4
