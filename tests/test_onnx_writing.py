@@ -15,6 +15,7 @@ import convstep
 from convstep import Input, Model, Sequential
 from convstep import layers as la
 from convstep.errors import ArgumentTypeError, DataError, MissingExtraError, ShapeError
+from convstep.models.exporting import FORMATS
 
 LAYOUTS = pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 
@@ -246,6 +247,16 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkey
     assert [item.name for item in tmp_path.iterdir()] == ["m.onnx"]
 
 
+@pytest.mark.parametrize("suffix", sorted(FORMATS))
+def test_every_format_is_written_by_its_suffix(suffix: str, tmp_path: Path) -> None:
+    if suffix == ".onnx":
+        pytest.importorskip("onnx")
+    if suffix in {".keras", ".h5", ".hdf5"}:
+        pytest.importorskip("h5py")
+    convstep.models.signs().export(tmp_path / f"m{suffix}")
+    assert (tmp_path / f"m{suffix}").stat().st_size > 5240  # 1,310 weights
+
+
 # ---- what is refused
 
 
@@ -352,13 +363,16 @@ def test_more_than_a_file_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_format_that_there_is_not_is_refused_with_those_that_there_are() -> None:
     model = small(la.Dense(3))
-    for path, fact in (("m.tflite", 'there is no format ".tflite" to write, only .onnx'), ("m", "the path must end in one of .onnx")):
+    known = ".onnx, .keras, .h5, .hdf5, .pth, .pt, .safetensors"
+    facts = {"m.tflite": f'there is no format ".tflite" to write, only {known}', "m": f"the path must end in one of {known}"}
+    for path, fact in facts.items():
         with pytest.raises(ShapeError) as caught:
             model.export(path)
         assert str(caught.value) == f"export: {fact}\n  given path '{path}'"
     with pytest.raises(ShapeError) as caught:
         model.export("m", format="tf_saved_model")
-    assert str(caught.value) == "export: format must be \"onnx\", not 'tf_saved_model'\n  given format 'tf_saved_model'"
+    words = " or ".join(f'"{suffix[1:]}"' for suffix in known.split(", "))
+    assert str(caught.value) == f"export: format must be {words}, not 'tf_saved_model'\n  given format 'tf_saved_model'"
     with pytest.raises(ArgumentTypeError) as caught_type:
         model.export(3)
     assert str(caught_type.value) == "export: path must be a path\n  given path 3"

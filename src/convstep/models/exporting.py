@@ -8,7 +8,16 @@ from typing import Any
 from convstep.checks import one_of, refusal
 from convstep.errors import ArgumentTypeError
 
-FORMATS = {".onnx": "convstep.interop.onnx:save"}
+KERAS, TORCH = "convstep.interop.keras:save", "convstep.interop.torch:save"
+FORMATS = {
+    ".onnx": "convstep.interop.onnx:save",
+    ".keras": KERAS,
+    ".h5": KERAS,
+    ".hdf5": KERAS,
+    ".pth": TORCH,
+    ".pt": TORCH,
+    ".safetensors": TORCH,
+}
 
 
 def export_model(model: Any, path: str | os.PathLike[str], form: str | None = None, **options: Any) -> None:
@@ -18,11 +27,11 @@ def export_model(model: Any, path: str | os.PathLike[str], form: str | None = No
     ----------
     model : Model
     path : path
-        "digits.onnx" for ONNX.
+        "digits.onnx" for ONNX; ".keras", ".h5" or ".hdf5" for Keras; ".pth", ".pt" or ".safetensors" for weights as PyTorch has them.
     form : str, optional
-        The format without its dot, "onnx", for a path of any suffix.
+        The format without its dot: "onnx" for a path of any suffix. Of the others the suffix decides.
     **options
-        Those of the format: see `convstep.interop.onnx.save`.
+        Those of `convstep.interop.onnx.save`, `convstep.interop.keras.save` and `convstep.interop.torch.save`.
 
     Raises
     ------

@@ -221,7 +221,7 @@ class Model(Pictured):
         saving.save_model(self, path, include_optimizer=include_optimizer, notes=notes)
 
     def export(self, path: Any, format: str | None = None, **options: Any) -> None:  # noqa: A002 - Keras's argument
-        """Write the model for other tools, in the format of the path's suffix: "m.onnx"; see `convstep.interop.onnx.save`."""
+        """Write the model for other tools, in the format of the path's suffix, such as "m.onnx"; see `convstep.interop` for each."""
         self._graph("export")
         export_model(self, path, format, **options)
 
