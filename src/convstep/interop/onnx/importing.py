@@ -131,7 +131,8 @@ class Importing:
         if reason:
             raise node_refusal(node, reason)
         read = [i for i, name in enumerate(node.outputs) if self.readers[name]]
-        node = replace(node, outputs=node.outputs[: max(read) + 1])
+        if node.kind != "Split":  # into how many pieces is told by its outputs alone
+            node = replace(node, outputs=node.outputs[: max(read) + 1])
         given = self.given(node)
         results = self._known(node, given)
         if results is None:

@@ -190,7 +190,7 @@ def _grouped(symbols: list[Symbol]) -> Any:
 def _accepted(op: str, entry: Entry, item: Any, lengths: dict[str, tuple[int, str]]) -> Array:
     """Return one input; `lengths` collects what each text among sizes stands for, since one text is one length."""
     array = np.asarray(item)
-    if array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, entry.dtype, "same_kind"):
+    if array.dtype != entry.dtype and (array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, entry.dtype, "same_kind")):
         fact = f'the input "{entry.name}" must hold numbers of the type {entry.dtype}, not {array.dtype}'
         raise refusal(op, fact, {"x": array if array.dtype.kind in "biuf" else shown(item)}, kind=ArgumentTypeError)
     wanted = entry.sizes or ()

@@ -32,7 +32,7 @@ from convstep.interop.onnx.records import Node, node_refusal
 
 __all__ = ["MOST_BYTES", "NEWEST", "OLDEST", "OPERATORS", "compute", "unsupported"]
 
-OLDEST, NEWEST = 7, 28
+OLDEST, NEWEST = 1, 28
 MODULES = (
     activations,
     convolution,
@@ -85,7 +85,7 @@ def unsupported(node: Node) -> str | None:
     if node.kind not in VERSIONS:
         return "the operator is not supported"
     if node.opset < VERSIONS[node.kind][0].since:
-        return f"the operator is new in opset {VERSIONS[node.kind][0].since}"
+        return f"the operator is supported from opset {VERSIONS[node.kind][0].since} on"
     return None
 
 

@@ -37,7 +37,8 @@ def celu(node: Node, x: Array) -> Array:
 
 def hard_sigmoid(node: Node, x: Array) -> Array:
     """Return alpha * x + beta, cut at 0 and 1."""
-    return np.clip(typed(x, real(node, "alpha", 0.2)) * x + typed(x, real(node, "beta", 0.5)), 0, 1)
+    line: Array = typed(x, real(node, "alpha", 0.2)) * x + typed(x, real(node, "beta", 0.5))
+    return np.clip(line, 0, 1)
 
 
 def thresholded_relu(node: Node, x: Array) -> Array:

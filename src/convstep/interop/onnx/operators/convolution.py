@@ -107,7 +107,7 @@ def _spread(node: Node, sizes: Sequence[int], kernel: Sequence[int]) -> tuple[li
     for at, (axis, size) in enumerate(zip(axes, sizes, strict=True)):
         full, out = axis.size + extra[at], wanted[at]
         if automatic.startswith("SAME") and out is None:
-            out = size * strides[at]
+            out = min(size * strides[at], full)
         if out is None:
             before, after = (0, 0) if automatic == "VALID" else (pads[at], pads[at + count])
             out = full - before - after

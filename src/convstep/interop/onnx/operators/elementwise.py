@@ -9,7 +9,7 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.interop.onnx.operators.operator import Operator
-from convstep.interop.onnx.operators.reading import Unfit, fitting, flag, together, word
+from convstep.interop.onnx.operators.reading import Unfit, axis_of, fitting, flag, together, whole, word
 from convstep.interop.onnx.records import Node
 
 
@@ -29,6 +29,22 @@ def folded(function: Callable[[Array, Array], Array]) -> Callable[..., Any]:
     def run(_node: Node, *arrays: Array) -> Array:
         fitting(*arrays)
         return reduce(function, arrays)
+
+    return run
+
+
+def aligned(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of two arrays as opsets before 7 have it: the axes of y are those of x from one on, or its last."""
+
+    def run(node: Node, x: Array, y: Array) -> Any:
+        if x.shape == y.shape or not flag(node, "broadcast"):
+            if x.shape != y.shape:
+                raise Unfit(f"shapes {x.shape} and {y.shape} must be equal without broadcast")
+            return function(node, x, y)
+        axis = axis_of(whole(node, "axis", x.ndim - y.ndim), x.ndim) if y.ndim else 0
+        if any(own not in {1, size} for own, size in zip(y.shape, x.shape[axis : axis + y.ndim], strict=False)):
+            raise Unfit(f"shape {y.shape} does not fit {x.shape} from axis {axis} on")
+        return function(node, x, y.reshape(*y.shape, *(1,) * (x.ndim - axis - y.ndim)))
 
     return run
 
@@ -100,8 +116,10 @@ def where(_node: Node, condition: Array, x: Array, y: Array) -> Array:
     return np.where(condition, x, y)
 
 
-def prelu(_node: Node, x: Array, slope: Array) -> Array:
-    """Return x where x >= 0, else slope * x; the slope broadcasts to x."""
+def prelu(node: Node, x: Array, slope: Array) -> Array:
+    """Return x where x >= 0, else slope * x; the slope broadcasts to x, or before opset 7 has one number for each channel."""
+    if node.opset < 7 and slope.size > 1:
+        slope = slope.reshape(-1, *(1,) * (x.ndim - 2))
     if together(x.shape, slope.shape) != x.shape:
         raise Unfit(f"a slope of shape {slope.shape} does not broadcast to {x.shape}")
     return np.where(x < 0, x * slope, x)
@@ -128,31 +146,43 @@ FLOAT: dict[str, Callable[..., Any]] = {
     "Tan": np.tan,
 }
 NUMBERS: dict[str, Callable[..., Any]] = {"Abs": np.abs, "Erf": erf, "Neg": np.negative, "Sign": np.sign}
-FIRST = dict.fromkeys(("Acosh", "Asinh", "Atanh", "Cosh", "Erf", "Sign", "Sinh"), 9) | {"Round": 11}
-PAIRS = {"Add": np.add, "Mul": np.multiply, "Sub": np.subtract}
-ORDERS = {"Greater": np.greater, "Less": np.less, "GreaterOrEqual": np.greater_equal, "LessOrEqual": np.less_equal}
-LOGIC = {"And": np.logical_and, "Or": np.logical_or, "Xor": np.logical_xor}
+FIRST = {
+    **dict.fromkeys(("Acos", "Asin", "Atan", "Cos", "Sin", "Tan"), 7),
+    **dict.fromkeys(("Acosh", "Asinh", "Atanh", "Cosh", "Erf", "Sign", "Sinh"), 9),
+    "Round": 11,
+}
+PAIRS: dict[str, tuple[Callable[..., Any], str]] = {
+    "Add": (plain(np.add), "N N"),
+    "And": (plain(np.logical_and), "B B"),
+    "Div": (divide, "N N"),
+    "Equal": (plain(np.equal), "A A"),
+    "Greater": (plain(np.greater), "N N"),
+    "Less": (plain(np.less), "N N"),
+    "Mul": (plain(np.multiply), "N N"),
+    "Or": (plain(np.logical_or), "B B"),
+    "Pow": (power, "n n"),
+    "Sub": (plain(np.subtract), "N N"),
+    "Xor": (plain(np.logical_xor), "B B"),
+}
 BITS = {"BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor}
 
 OPERATORS = [
     *(Operator(name, plain(function), "F", since=FIRST.get(name, 1)) for name, function in FLOAT.items()),
     *(Operator(name, plain(function), "N", since=FIRST.get(name, 1)) for name, function in NUMBERS.items()),
-    *(Operator(name, plain(function), "N N") for name, function in PAIRS.items()),
-    *(Operator(name, plain(function), "N N", since=12 if name.endswith("Equal") else 1) for name, function in ORDERS.items()),
-    *(Operator(name, plain(function), "B B") for name, function in LOGIC.items()),
+    *(Operator(name, aligned(function), takes, "axis broadcast") for name, (function, takes) in PAIRS.items()),
+    *(Operator(name, function, takes, since=7) for name, (function, takes) in PAIRS.items()),
     *(Operator(name, plain(function), "Z Z", since=18) for name, function in BITS.items()),
     Operator("BitwiseNot", plain(np.invert), "Z", since=18),
     Operator("BitShift", shift, "Z Z", "direction", since=11),
-    Operator("Div", divide, "N N"),
-    Operator("Equal", plain(np.equal), "A A"),
+    Operator("GreaterOrEqual", plain(np.greater_equal), "N N", since=12),
     Operator("IsInf", infinite, "F", "detect_positive detect_negative", since=10, wide=False),
     Operator("IsNaN", plain(np.isnan), "F", since=9, wide=False),
+    Operator("LessOrEqual", plain(np.less_equal), "N N", since=12),
     Operator("Max", folded(np.maximum), "N*"),
     Operator("Mean", mean, "F*"),
     Operator("Min", folded(np.minimum), "N*"),
     Operator("Mod", remainder, "N N", "fmod", since=10),
     Operator("Not", plain(np.logical_not), "B"),
-    Operator("Pow", power, "n n"),
     Operator("PRelu", prelu, "N N"),
     Operator("Sum", folded(np.add), "F*"),
     Operator("Where", where, "B A A", since=9, wide=False),

@@ -32,7 +32,6 @@ TYPES = {
     21: "uint4",
     22: "int4",
     23: "float4_e2m1fn",
-    24: "float8_e8m0fnu",
     25: "uint2",
     26: "int2",
 }
@@ -107,7 +106,7 @@ def cast_like(node: Node, x: Array, other: Array) -> Array:
 def to_type(x: Array, dtype: np.dtype[Any], *, saturate: bool = True) -> Array:
     """Return x in another type, if there is room for it; 8-bit floats that saturate are at most the largest one."""
     room(x.shape, dtype)
-    if dtype.name.startswith("float8") and dtype.name != "float8_e8m0fnu" and saturate:
+    if dtype.name.startswith("float8") and saturate:
         most = float(require("ml_dtypes", extra="onnx").finfo(dtype).max)
         x = np.clip(x.astype(np.float32), -most, most)
     return x.astype(dtype, copy=False)
@@ -146,7 +145,8 @@ OPERATORS = [
     Operator("Constant", constant, "", "value", wide=False),
     Operator("Constant", constant, "", " ".join(CONSTANTS), since=12, wide=False),
     Operator("ConstantOfShape", constant_of_shape, "L", "value", since=9, wide=False),
-    Operator("Dropout", dropout, "F", "ratio", wide=False),
+    Operator("Dropout", dropout, "F", "is_test ratio", wide=False),
+    Operator("Dropout", dropout, "F", "ratio", since=7, wide=False),
     Operator("Dropout", dropout, "F f? B?", "seed", since=12, wide=False),
     Operator("EyeLike", eye_like, "A", "dtype k", since=9, wide=False),
     Operator("Range", spaced, "N N N", since=11),

@@ -81,7 +81,8 @@ def _sizes(terms: list[str], arrays: tuple[Array, ...]) -> tuple[dict[str, int],
 
 OPERATORS = [
     Operator("Einsum", einsum, "N*", "equation", since=12),
-    Operator("Gemm", gemm, "N N N", "alpha beta transA transB"),
+    Operator("Gemm", gemm, "N N N", "alpha beta broadcast transA transB"),
+    Operator("Gemm", gemm, "N N N", "alpha beta transA transB", since=7),
     Operator("Gemm", gemm, "N N N?", "alpha beta transA transB", since=11),
     Operator("MatMul", matmul, "N N"),
 ]

@@ -23,7 +23,7 @@ def batch_normalization(node: Node, *given: Array) -> list[Array]:
     for name, values in {"scale": scale, "B": bias, "mean": mean, "var": var}.items():
         if values.shape != (channels,):
             raise Unfit(f"{name} must have the shape ({channels},), not {values.shape}")
-    training = flag(node, "training_mode") if node.opset >= 14 else any(node.outputs[1:])
+    training = flag(node, "training_mode") if node.opset >= 14 else any(node.outputs[1:]) or (node.opset < 7 and not flag(node, "is_test"))
     if training and node.opset < 14:
         raise Unfit("training before opset 14 is not supported")
     columns = (-1, *(1,) * (x.ndim - 2))
@@ -148,7 +148,8 @@ def _like(x: Array, y: Any) -> Array:
 
 
 OPERATORS = [
-    Operator("BatchNormalization", batch_normalization, "F f f f f", "epsilon momentum spatial"),
+    Operator("BatchNormalization", batch_normalization, "F f f f f", "epsilon is_test momentum spatial"),
+    Operator("BatchNormalization", batch_normalization, "F f f f f", "epsilon momentum spatial", since=7),
     Operator("BatchNormalization", batch_normalization, "F f f f f", "epsilon momentum", since=9),
     Operator("BatchNormalization", batch_normalization, "F f f f f", "epsilon momentum training_mode", since=14),
     Operator("GroupNormalization", group_normalization, "F F F", "epsilon num_groups", since=18),

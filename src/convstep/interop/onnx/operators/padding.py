@@ -22,14 +22,14 @@ def pad(node: Node, *given: Array | None) -> Array:
     if min(shape, default=0) < 0:
         raise Unfit(f"padding takes more cells away than there are: {tuple(shape)} of {x.shape}")
     room(shape, x.dtype)
-    for axis, (before, after) in around.items():
-        x = _along(x, axis, before, after, fill if mode == "constant" else mode)
+    for axis, ends in around.items():
+        x = _along(x, axis, ends, fill if mode == "constant" else mode)
     return x
 
 
-def _along(x: Array, axis: int, before: int, after: int, fill: Array | str) -> Array:
+def _along(x: Array, axis: int, ends: tuple[int, int], fill: Array | str) -> Array:
     """Pad one axis with a value, or as a mode says."""
-    size = x.shape[axis]
+    (before, after), size = ends, x.shape[axis]
     kept = x[(slice(None),) * axis + (slice(max(-before, 0), size + min(after, 0)),)]
     before, after, size = max(before, 0), max(after, 0), kept.shape[axis]
     if not before and not after:
@@ -51,7 +51,7 @@ def _along(x: Array, axis: int, before: int, after: int, fill: Array | str) -> A
 
 
 OPERATORS = [
-    Operator("Pad", pad, "F", "mode pads value", wide=False),
+    Operator("Pad", pad, "F", "mode pads value", since=2, wide=False),
     Operator("Pad", pad, "A L A?", "mode", since=11, wide=False),
     Operator("Pad", pad, "A L A? I?", "mode", since=18, wide=False),
 ]

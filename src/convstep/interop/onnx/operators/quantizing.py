@@ -19,7 +19,7 @@ def quantize(node: Node, x: Array, scale: Array, zero: Array | None = None) -> A
     dtype = zero.dtype if zero is not None else dtype_of(number) if number else np.dtype(np.uint8)
     if zero is not None and number and dtype_of(number) != dtype:
         raise Unfit(f"output_dtype is {dtype_of(number).name}, but zero points are {dtype.name}")
-    wide = np.float64 if x.dtype == np.float64 else np.float32
+    wide = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
     if whole(node, "precision", 0):
         wide = dtype_of(whole(node, "precision"))
     scales, zeros = _spread(node, x, scale, zero)
@@ -52,14 +52,16 @@ def quantize_dynamically(_node: Node, x: Array) -> list[Array]:
     return [saturated(np.rint(x / scale) + np.float32(zero), np.dtype(np.uint8)), np.asarray(scale, np.float32), zero]
 
 
-def matmul_integer(_node: Node, a: Array, b: Array, a_zero: Array | None = None, b_zero: Array | None = None) -> Array:
+def matmul_integer(_node: Node, *given: Array) -> Array:
     """Multiply matrices of integers, counted from their zero points."""
+    a, b, a_zero, b_zero = given
     room(product_shape(a, b), np.int32)
     return (_centred(a, a_zero, -2) @ _centred(b, b_zero, -1)).astype(np.int64).astype(np.int32)
 
 
-def conv_integer(node: Node, x: Array, w: Array, x_zero: Array | None = None, w_zero: Array | None = None) -> Array:
+def conv_integer(node: Node, *given: Array) -> Array:
     """Slide filters of integers over images of integers, counted from their zero points."""
+    x, w, x_zero, w_zero = given
     return conv(node, _centred(x, x_zero, None), _centred(w, w_zero, 0)).astype(np.int64).astype(np.int32)
 
 
@@ -72,13 +74,11 @@ def quantized_matmul(_node: Node, *given: Array) -> Array:
     return saturated(np.rint(sums.astype(np.float32) * factor) + zero.astype(np.float32), zero.dtype)
 
 
-def quantized_conv(node: Node, *given: Array) -> Array:
+def quantized_conv(node: Node, *given: Any) -> Array:
     """Slide quantized filters over quantized images; the bias counts steps of both scales."""
-    x, x_scale, x_zero, w, w_scale, w_zero, scale, zero, bias = (*given, None) if len(given) == 8 else given
-    x, w = np.asarray(x), np.asarray(w)
+    x, x_scale, x_zero, w, w_scale, w_zero, scale, zero, bias = given
     sums = conv(node, _centred(x, x_zero, None), _centred(w, w_zero, 0), None if bias is None else bias.astype(np.float64))
-    factor = _column(np.asarray(x_scale) * np.asarray(w_scale) / np.asarray(scale), x.ndim, 1)
-    zero = np.asarray(zero)
+    factor = _column(x_scale * w_scale / scale, x.ndim, 1)
     return saturated(np.rint(sums.astype(np.float32) * factor) + zero.astype(np.float32), zero.dtype)
 
 
@@ -94,7 +94,7 @@ LIMITS = {"int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3)}
 def _spread(node: Node, x: Array, scale: Array, zero: Array | None) -> tuple[Array, Array]:
     """Return scales and zero points that broadcast to x: one for all, one for each place of an axis, or one for each block of it."""
     zeros = np.zeros(scale.shape, np.int32) if zero is None else zero
-    if zeros.shape != scale.shape:
+    if zeros.shape != scale.shape and not zeros.size == scale.size == 1:
         raise Unfit(f"zero points of shape {zeros.shape} do not fit scales of shape {scale.shape}")
     block = whole(node, "block_size", 0, least=0)
     if scale.size == 1 and not block:

@@ -95,6 +95,8 @@ def _by_scales(old: list[int], scales: Array, count: int) -> list[tuple[int, flo
 def _resized(node: Node, x: Array, changes: dict[int, Change]) -> Array:
     mode = word(node, "mode", "nearest", ("nearest", "linear", "cubic") if node.opset > 10 else ("nearest", "linear"))
     rule = _rule(node)
+    if rule != "tf_crop_and_resize" and all(change.out == change.size for change in changes.values()):
+        return x  # as onnxruntime has it, also where a scale is not quite 1
     outside = []
     y = x if mode == "nearest" or x.dtype.kind == "f" else x.astype(F)
     for axis, change in sorted(changes.items(), key=lambda item: item[1].scale):
@@ -125,16 +127,14 @@ def _origins(change: Change, rule: str) -> Array:
     last = F(change.size - 1)
     if rule == "asymmetric":
         return new / scale
-    if rule == "align_corners":
-        return new * last / F(change.out - 1) if change.out > 1 else np.zeros_like(new)
     if rule == "tf_half_pixel_for_nn":
         return (new + F(0.5)) / scale
-    if rule == "tf_crop_and_resize":
-        if change.out > 1:
-            return start * last + new * (end - start) * last / F(change.out - 1)
+    if change.out == 1 and rule == "tf_crop_and_resize":
         return np.full_like(new, F(0.5) * (start + end) * last)
-    if rule == "pytorch_half_pixel" and change.out == 1:
+    if change.out == 1 and rule in {"align_corners", "pytorch_half_pixel"}:
         return np.zeros_like(new)
+    if rule in {"align_corners", "tf_crop_and_resize"}:
+        return start * last + new * (end - start) * last / F(change.out - 1)
     at = (new + F(0.5)) / scale - F(0.5)
     if rule == "half_pixel_symmetric":
         at += F(change.size) / 2 * (1 - F(change.out) / (scale * F(change.size)))
@@ -167,10 +167,9 @@ def _weights(node: Node, at: Array, change: Change, *, cubic: bool) -> tuple[Arr
     cells = first[:, None] + np.arange(int(np.ceil(2 * reach)) + (shrunk < 1))
     distance = np.abs(cells.astype(np.float64) - at[:, None]) * shrunk
     weights = _cubic(distance, real(node, "cubic_coeff_a", -0.75)) if cubic else np.maximum(1 - distance, 0)
-    if shrunk < 1 or flag(node, "exclude_outside"):
-        inside = (cells >= 0) & (cells < change.size)
-        weights = np.where(inside, weights, 0) if flag(node, "exclude_outside") or shrunk < 1 else weights
-        weights = weights / weights.sum(axis=1, keepdims=True)
+    if flag(node, "exclude_outside"):
+        weights = np.where((cells >= 0) & (cells < change.size), weights, 0)
+    weights = weights / weights.sum(axis=1, keepdims=True)
     return cells.clip(0, change.size - 1).astype(np.int64), weights
 
 
@@ -185,20 +184,20 @@ def _mixed(x: Array, axis: int, cells: Array, weights: Array) -> Array:
     """Return the weighted sums of cells along an axis."""
     room((*x.shape[:axis], len(cells), *x.shape[axis + 1 :]), x.dtype)
     columns = (-1, *(1,) * (x.ndim - 1 - axis))
-    y: Any = 0
+    y: Any = np.zeros((), x.dtype)
     for tap in range(cells.shape[1]):
         share = weights[:, tap].astype(x.dtype)
-        if share.any():
+        if share.any() or not y.ndim:
             y = y + np.take(x, cells[:, tap], axis) * share.reshape(columns)
     return np.asarray(y)
 
 
 OLD = "coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value mode nearest_mode"
 OPERATORS = [
-    Operator("Resize", resize, "N f", "mode", since=10),
-    Operator("Resize", resize, "N f f l?", OLD, since=11),
-    Operator("Resize", resize, "N f? f? l?", OLD, since=13),
-    Operator("Resize", resize, "N f? f? l?", f"{OLD} antialias axes keep_aspect_ratio_policy", since=18),
-    Operator("Upsample", upsample, "N", "mode scales"),
-    Operator("Upsample", upsample, "N f", "mode", since=9),
+    Operator("Resize", resize, "A f", "mode", since=10),
+    Operator("Resize", resize, "A f f l?", OLD, since=11),
+    Operator("Resize", resize, "A f? f? l?", OLD, since=13),
+    Operator("Resize", resize, "A f? f? l?", f"{OLD} antialias axes keep_aspect_ratio_policy", since=18),
+    Operator("Upsample", upsample, "A", "mode scales", since=7),
+    Operator("Upsample", upsample, "A f", "mode", since=9),
 ]

@@ -26,8 +26,22 @@ def cut(node: Node, *given: Array | None) -> Array:
         raise Unfit("steps must not be 0")
     cells = [slice(None)] * x.ndim
     for axis, start, end, step in zip(named, first, last, by, strict=True):
-        cells[axis] = slice(start, end, step)
+        cells[axis] = _run(x.shape[axis], start, end, step)
     return x[tuple(cells)]
+
+
+def _run(size: int, start: int, end: int, step: int) -> slice:
+    """Return a run of cells; a backward one starts at the first cell at least, and goes on to it for `WHOLE`, as onnxruntime has it."""
+    low, high = (0, size) if step > 0 else (-1, size - 1)
+    end = -size - 1 if step < 0 and end in WHOLE else end
+    start, end = (number + size if number < 0 else number for number in (start, end))
+    cells = range(min(max(start, 0), high), min(max(end, low), high), step)
+    if not size or not cells:
+        return slice(0, 0)
+    return slice(cells[0], cells[-1] + (1 if step > 0 else -1) if step > 0 or cells[-1] else None, step)
+
+
+WHOLE = (2**31 - 1, 2**63 - 1)
 
 
 def gather(node: Node, x: Array, indices: Array) -> Array:
@@ -41,7 +55,7 @@ def gather_elements(node: Node, x: Array, indices: Array) -> Array:
     """Return for each index the value of its own row along an axis."""
     axis = axis_of(whole(node, "axis", 0), x.ndim)
     rows = _rows(x, indices, axis)
-    return np.take_along_axis(x[rows], present(indices, x.shape[axis]), axis)
+    return np.asarray(np.take_along_axis(x[rows], present(indices, x.shape[axis]), axis))
 
 
 def gather_nd(node: Node, x: Array, indices: Array) -> Array:
@@ -54,7 +68,7 @@ def gather_nd(node: Node, x: Array, indices: Array) -> Array:
     room((*indices.shape[:-1], *x.shape[batch + depth :]), x.dtype)
     shared = np.ogrid[tuple(slice(size) for size in x.shape[:batch])]
     grown = [grid.reshape(*grid.shape, *(1,) * (indices.ndim - 1 - batch)) for grid in shared]
-    return x[(*grown, *_places(x.shape[batch:], indices))]
+    return np.asarray(x[(*grown, *_places(x.shape[batch:], indices))])
 
 
 def scatter_elements(node: Node, x: Array, indices: Array, updates: Array) -> Array:
@@ -88,7 +102,7 @@ def one_hot(node: Node, indices: Array, depth: Array, values: Array) -> Array:
     named = indices.astype(np.int64)
     counted = np.where(named < 0, named + count, named)
     places = np.arange(count).reshape(-1, *(1,) * (rank - 1 - axis))
-    return np.where(np.expand_dims(counted, axis) == places, values[1], values[0])
+    return np.where(np.expand_dims(counted, axis) == places, values[1:], values[:1])
 
 
 def non_zero(_node: Node, x: Array) -> Array:
@@ -148,7 +162,7 @@ def unique(node: Node, x: Array) -> list[Array]:
     """Return the different values or slices, where each is met first, which one stands at each place, and how often it is met."""
     named = whole(node, "axis") if "axis" in node.attributes else None
     axis = None if named is None else axis_of(named, x.ndim)
-    values, first, inverse, counts = np.unique(x, True, True, True, axis)
+    values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=axis)
     inverse = inverse.ravel()
     if not flag(node, "sorted", 1):
         order = np.argsort(first)
@@ -216,5 +230,5 @@ OPERATORS = [
     Operator("TopK", top, "N l", "axis", since=10),
     Operator("TopK", top, "N l", "axis largest sorted", since=11),
     Operator("Trilu", triangle, "A l?", "upper", since=14, wide=False),
-    Operator("Unique", unique, "N", "axis sorted", since=11, wide=False),
+    Operator("Unique", unique, "A", "axis sorted", since=11, wide=False),
 ]
