@@ -62,13 +62,14 @@ def softmax(size):
             largest = source[0]
             for i in range(1, columns):
                 largest = source[i] if source[i] > largest or source[i] != source[i] else largest
-            total = np.float32(0)
+            total = 0.0  # float64: a row may have tens of thousands of classes
             for i in range(columns):
                 share = exponential(source[i] - largest)
                 to[i] = share
                 total += share
+            whole = np.float32(total)
             for i in range(columns):
-                to[i] /= total
+                to[i] /= whole
 
     return softmax
 
