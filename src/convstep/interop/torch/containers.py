@@ -62,10 +62,10 @@ def _content(file: BinaryIO, size: int) -> tuple[Any, Arrays]:
     file.seek(0)
     if head[:4] == b"PK\x03\x04":
         return _zipped(file, size)
-    if head[:1] == b"\x80":
-        return _streamed(file, size)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
         return _safe(file.read(), int.from_bytes(head[:8], "little"))
+    if head[:1] == b"\x80":
+        return _streamed(file, size)
     if head[257:262] == b"ustar":
         raise PickleError("the file is a tar archive, as PyTorch wrote before version 0.2; load it there and save it again")
     raise PickleError(f"the file is none of PyTorch's and none of safetensors: it begins with {head[:8].hex(' ') or 'nothing'}")

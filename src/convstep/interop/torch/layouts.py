@@ -97,13 +97,16 @@ class Layout:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a layer with parameters: its path, how its inputs and its output lie, and the calls that it directly needs."""
+    """A call of a layer with parameters, or of one that makes images of other things.
+
+    It has a path, how its input and its output lie, and the layers with parameters that it directly needs, by ids.
+    """
 
     path: str
     layer: Layer
     given: Layout
     made: Layout
-    before: frozenset[int]  # ids of layers
+    before: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class _Value:
 
 
 def calls_of(model: Model) -> list[Call]:
-    """Return the calls of all layers with parameters, those in models inside of it too, in the order in which they are described."""
+    """Return these calls, those in models inside of it too, in the order in which they are described."""
     calls: list[Call] = []
     assert model.graph is not None  # noqa: S101 - the caller has checked
     _walk(model.graph, [_Value(_fresh(symbol.shape[1:]), frozenset()) for symbol in model.inputs], "", calls)
@@ -138,8 +141,9 @@ def _walk(graph: Graph, inputs: Sequence[_Value], path: str, calls: list[Call]) 
             continue
         layout = _after(node, [item.layout for item in given])
         before = frozenset[int]().union(*(item.before for item in given))
-        if layer.parameters:
+        if layer.parameters or (isinstance(layer, Reshape) and len(layout.shape) == 3):
             calls.append(Call(f"{path}{layer.name}", layer, given[0].layout, layout, before - {id(layer)}))
+        if layer.parameters:
             before = frozenset([id(layer)])
         values[call_key(node)] = [_Value(layout, before)]
     return [found(symbol) for symbol in graph.outputs]

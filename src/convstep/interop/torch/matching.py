@@ -39,29 +39,31 @@ def matched(op: str, groups: Groups, sites: Sequence[Site], names: Names, *, ord
     found = _named(groups, sites) if names is None else _mapped(op, groups, sites, names)
     if found is None:
         return _in_order(op, groups, sites, ordered=ordered)
-    used = {site.name for site in found.values()}
+    used = {site.name for site in found.values() if site is not None}
     problems = [f'"{site.dotted}" is missing' for site in sites if site.name not in used]
     problems += [f'"{module}" is unexpected' for module in groups if module not in found]
-    for module, site in found.items():
+    kept = {module: site for module, site in found.items() if site is not None}
+    for module, site in kept.items():
         problems += _differences(module, groups[module], site)
     if problems:
         raise _refused(op, problems, groups, sites)
-    return found
+    return kept
 
 
 # --- by names ---
 
 
-def _mapped(op: str, groups: Groups, sites: Sequence[Site], names: Any) -> dict[str, Site]:
+def _mapped(op: str, groups: Groups, sites: Sequence[Site], names: Any) -> dict[str, Site | None]:
     """Return the sites by a map or function of the caller's; what it does not name goes by its own name."""
     if not callable(names) and not isinstance(names, Mapping):
         fact = "names must be a mapping of PyTorch's modules to layers, or a function from one to the other"
         raise refusal(op, fact, {"names": names}, kind=ArgumentTypeError)
     known = {site.dotted: site for site in sites}
-    found: dict[str, Site] = {}
+    found: dict[str, Site | None] = {}
     for module in groups:
         given = names(module) if callable(names) else _looked_up(names, module)
         if given is None:
+            found[module] = None
             continue
         site = known.get(str(given).replace("/", "."))
         if site is None:
@@ -89,7 +91,7 @@ def _looked_up(names: Mapping[str, Any], module: str) -> str | None:
     return module
 
 
-def _named(groups: Groups, sites: Sequence[Site]) -> dict[str, Site] | None:
+def _named(groups: Groups, sites: Sequence[Site]) -> Mapping[str, Site | None] | None:
     """Return the sites by their own names, if every site is named so; PyTorch's names may have a module around all of them."""
     known = {site.dotted: site for site in sites}
     heads = {module.partition(".")[0] for module in groups}

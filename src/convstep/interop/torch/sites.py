@@ -21,6 +21,7 @@ from convstep.layers import (
     LayerNormalization,
     Parameter,
     PReLU,
+    Reshape,
     SeparableConv2D,
 )
 from convstep.models import Model
@@ -89,6 +90,9 @@ def sites_of(op: str, model: Model) -> list[Site]:
     last: dict[int, str] = {}
     found: list[Site] = []
     for key, uses in calls.items():
+        if isinstance(uses[0].layer, Reshape):
+            _check_images(op, uses)
+            continue
         parts = _parts(op, uses)
         before = frozenset(last[item] for item in uses[0].before if item in last)
         for name, slots, options in parts:
@@ -96,6 +100,14 @@ def sites_of(op: str, model: Model) -> list[Site]:
             before = frozenset([name])
         last[key] = parts[-1][0]
     return found
+
+
+def _check_images(op: str, uses: Sequence[Call]) -> None:
+    """Refuse a Reshape that PyTorch, with channels first, would do in another way."""
+    for use in uses:
+        order, made = use.given.order(), use.made.order()
+        if order is None or made is None or not np.array_equal(order, made):
+            raise _untold(op, use, "makes images of numbers that PyTorch, with channels first, would share out in another way")
 
 
 Part: TypeAlias = tuple[str, dict[str, Slot], dict[str, Any]]
