@@ -20,6 +20,7 @@ from convstep.checks import Array
 from convstep.errors import DataError, ShapeError
 from convstep.files import atomic_file, atomic_write
 from convstep.models import Model, Sequential, archive
+from convstep.models.saving import model_bytes
 from convstep.utils import set_random_seed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +49,28 @@ def test_a_model_comes_back_equal(tmp_path: Path, make: Any, place: str) -> None
     assert weights_of(again) == weights_of(model)
     x = images(5, seed=3)[0]
     assert np.array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_a_model_comes_back_from_bytes_which_are_those_of_its_file(tmp_path: Path) -> None:
+    model = trained(ARCHITECTURES[2])
+    model.save(tmp_path / "model.convstep")
+    content = model_bytes(model)
+    assert content == (tmp_path / "model.convstep").read_bytes()
+    again = load_model(content)
+    assert weights_of(again) == weights_of(model)
+    assert again.optimizer.iterations == model.optimizer.iterations
+    x, y = images(8, seed=4)
+    assert again.fit(x, y, shuffle=False, verbose=0).history == model.fit(x, y, shuffle=False, verbose=0).history
+
+
+def test_bytes_that_are_no_model_are_refused() -> None:
+    content = model_bytes(trained(ARCHITECTURES[0]))
+    with pytest.raises(DataError, match=r"^load_model: the file is not a model that convstep wrote\n  given 100 bytes$"):
+        load_model(content[:100])
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 1
+    with pytest.raises(DataError, match=rf"^load_model: the file is damaged: .*\n  given {len(content)} bytes$"):
+        load_model(bytes(changed))
 
 
 OPTIMIZERS: list[Any] = [
