@@ -32,12 +32,14 @@ class Importing:
     Parameters
     ----------
     source : Source
+    lowerings : mapping of str to sequence of functions
+        Those that may know what an operator becomes; see `lowering`.
     fold : bool
         Whether batch normalization becomes part of the convolution before it.
     """
 
-    def __init__(self, source: Source, *, fold: bool) -> None:
-        self.source, self.fold = source, fold
+    def __init__(self, source: Source, lowerings: Mapping[str, Sequence[Any]], *, fold: bool) -> None:
+        self.source, self.lowerings, self.fold = source, lowerings, fold
         self.readers = Counter(name for node in source.nodes for name in node.inputs)
         self.readers.update(entry.name for entry in source.outputs)
         self.values: dict[str, Value] = {name: constant(array) for name, array in source.constants.items()}
@@ -65,7 +67,7 @@ class Importing:
         """Return what computes a value that depends on data."""
         if value.symbol is None:
             node, given = value.origin
-            value.symbol = self._operator(node, given)[0].symbol
+            value.symbol = self._lowered(node, given)[0].symbol
         return value.symbol  # type: ignore[return-value]
 
     def call(self, node: Node, layer: Layer, given: Sequence[Symbol], weights: Mapping[str, Array] | None = None) -> Symbol:
@@ -125,7 +127,7 @@ class Importing:
         """Return a node's inputs, None for one that is left out."""
         return [self.values[name] if name else None for name in node.inputs]
 
-    def add(self, node: Node, lowerings: Mapping[str, Sequence[Any]]) -> None:
+    def add(self, node: Node) -> None:
         """Do one node, whichever way is the best."""
         reason = unsupported(node)
         if reason:
@@ -136,14 +138,14 @@ class Importing:
         given = self.given(node)
         results = self._known(node, given)
         if results is None:
-            results = self._lowered(node, given, lowerings)
+            results = self._lowered(node, given)
         self.values.update({name: result for name, result in zip(node.outputs, results, strict=False) if name})
 
-    def _lowered(self, node: Node, given: Sequence[Value | None], lowerings: Mapping[str, Sequence[Any]]) -> list[Value]:
+    def _lowered(self, node: Node, given: Sequence[Value | None]) -> list[Value]:
         """Return the results of the first function that knows how to get them, else the operator's."""
         if any(self.told(name)[0] is None for name in node.outputs if name):
             self.foretold.update(foretold(node, given))
-        for lowering in () if node.domain else lowerings.get(node.kind, ()):
+        for lowering in () if node.domain else self.lowerings.get(node.kind, ()):
             found = lowering(self, node, given)
             if found is not None:
                 return found if isinstance(found, list) else [found]

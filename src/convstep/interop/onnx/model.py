@@ -56,10 +56,10 @@ def load(source: Any, *, fold: bool = False, name: str | None = None) -> "OnnxMo
 
     """
     read_source = read(source)
-    made = Importing(read_source, fold=fold)
+    made = Importing(read_source, LOWERINGS, fold=fold)
     try:
         for node in read_source.nodes:
-            made.add(node, LOWERINGS)
+            made.add(node)
         return OnnxModel(read_source, made, name=name)
     except MemoryError:
         raise DataError("onnx.load: the file needs more memory than there is\n  given its weights and constants") from None

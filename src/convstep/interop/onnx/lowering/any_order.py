@@ -231,6 +231,17 @@ def squeezed(made: Importing, node: Node, given: Sequence[Value | None]) -> Valu
     return Value(sizes, x.dtype, made.call(node, layer, [made.symbol(x)]), order)
 
 
+def shape(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
+    """Return the lengths of an array's axes, in the order of the file."""
+    x = given[0]
+    if x is None or _lies(x):
+        return None
+    places = [x.place(axis) for axis in range(x.axes)][node.get("start", 0) : node.get("end")]
+    lying = made.call(node, Operator(replace(node, attributes={}), {}, output_shape=(x.axes,)), [made.symbol(x)])
+    value = Value((x.axes,), np.dtype(np.int64), lying, (0,))
+    return Value((len(places),), np.dtype(np.int64), _gathered(made, node, value, places), (0,))
+
+
 # --- what they share ---
 
 
@@ -251,7 +262,7 @@ def _called(made: Importing, node: Node, x: Value, others: Sequence[Array | None
     return made.call(node, Operator(node, known, absent, output_shape=shape), [made.symbol(x)])
 
 
-def _gathered(made: Importing, node: Node, value: Value, order: Order) -> Symbol:
+def _gathered(made: Importing, node: Node, value: Value, order: Sequence[int]) -> Symbol:
     """Return numbers, one for each axis, in an order of axes."""
     gather = Node("Gather", PLAIN_AXES, f"{node.name}_in_order", ("x", "places"), ("y",), {"axis": 0})
     layer = Operator(gather, {1: np.asarray(order, np.int64)}, output_shape=(len(order),))
@@ -268,6 +279,7 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("LogSoftmax", "Softmax", "Hardmax"), along_one),
     **dict.fromkeys(("Resize", "Upsample"), resized),
     "Pad": padded,
+    "Shape": shape,
     "Slice": sliced,
     "Split": split,
     "Squeeze": squeezed,
