@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def test_sample_digits_are_read_as_the_python_model_reads_them(explorer: Explore
             thumbs.nth(k).click()
             x = np.reshape(digit["values"], (28, 28, 1)).astype(np.float32) / np.float32(255)
             wanted = pytest.approx(logits(model, x), rel=SHOWN_TO, abs=SHOWN_TO)
-            wait_until(lambda wanted=wanted: scores(page) == wanted)  # a slow machine's page waits for a pause
+            wait_until(partial(has_scores, page, wanted))  # a slow machine's page waits for a pause
             assert answer(page).startswith(f"{int(model.predict(x[None], verbose=0).argmax())}, with ")
 
 
@@ -129,7 +130,7 @@ def test_images_are_dropped_and_pasted_and_prepared_as_convstep_predict_does(exp
     with explorer.open(STATE) as page:
         give(page, "drop", "paper.png", png(paper))
         said(page, "paper.png chosen")
-        wait_until(lambda: scores(page) == pytest.approx(expected, rel=0.05, abs=0.1))  # a cell may differ by one of 255 steps
+        wait_until(partial(has_scores, page, pytest.approx(expected, rel=0.05, abs=0.1)))  # a cell may differ by one of 255 steps
         give(page, "paste", "white.png", png(255 - paper))
         said(page, "white.png chosen")
         settled(page, "5, ")
@@ -138,7 +139,7 @@ def test_images_are_dropped_and_pasted_and_prepared_as_convstep_predict_does(exp
             page.locator("input[type=file][accept='image/*']").first.set_input_files(tmp_path / name)
             said(page, f"{name} chosen")
             file = read_image(tmp_path / name, size=(28, 28), color="gray")[..., 0]
-            wait_until(lambda file=file: np.abs(np.reshape(cells(page, "input_layer", 0, "map"), (28, 28)) * 255 - file).max() <= 2)
+            wait_until(partial(has_image, page, file))
 
 
 def test_what_is_no_image_is_refused_in_words(explorer: Explorer) -> None:
@@ -165,7 +166,7 @@ def test_the_visitors_own_network_is_shown(explorer: Explorer, tmp_path: Path) -
         assert [name.inner_text() for name in page.locator(".cs-net-class").all()] == ["red", "green", "blue"]
         # the first layer does nothing to the image
         image = np.stack([np.reshape(cells(page, "first", k, "map"), (12, 10)) for k in range(3)], axis=-1).astype(np.float32)
-        wait_until(lambda: scores(page) == pytest.approx(logits(own, image), rel=SHOWN_TO, abs=SHOWN_TO))
+        wait_until(partial(has_scores, page, pytest.approx(logits(own, image), rel=SHOWN_TO, abs=SHOWN_TO)))
         page.locator("summary", has_text="Compare with code").click()
         program = page.locator(".cs-share-code pre")
         program.get_by_text('path = Path("colours.convstep")').wait_for()
@@ -329,6 +330,14 @@ def answer(page: Any) -> str:
 def scores(page: Any) -> list[float]:
     labels = page.locator(".cs-net-row").evaluate_all("(rows) => rows.map((row) => row.getAttribute('aria-label'))")
     return [number(label.rpartition(" ")[2]) for label in labels]
+
+
+def has_scores(page: Any, wanted: Any) -> bool:
+    return bool(scores(page) == wanted)
+
+
+def has_image(page: Any, image: Any) -> bool:
+    return bool(np.abs(np.reshape(cells(page, "input_layer", 0, "map"), (28, 28)) * 255 - image).max() <= 2)
 
 
 def cells(page: Any, layer: str, k: int, figure: str) -> list[float]:
