@@ -26,6 +26,7 @@ from convstep.checks import Array
 from convstep.errors import DataError
 from convstep.models import Model, Sequential
 from convstep.sklearn import EXPECTED_FAILED_CHECKS, ConvNetClassifier
+from convstep.sklearn.classifier import WITHOUT_NUMBA
 
 joblib: Any = pytest.importorskip("joblib")
 CHECKS = list(estimator_checks_generator(ConvNetClassifier(), legacy=True))
@@ -45,6 +46,8 @@ def name_of(check: Any) -> str:
 @pytest.mark.filterwarnings("ignore")  # checks provoke warnings, and look at those that matter themselves
 @pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=[f"{i}-{name_of(check)}" for i, (_, check) in enumerate(CHECKS)])
 def test_scikit_learns_checks_pass_but_for_those_that_are_declared(estimator: Any, check: Any) -> None:
+    if name_of(check) in WITHOUT_NUMBA and name_of(check) in EXPECTED_FAILED_CHECKS:
+        pytest.skip("whether it passes depends on NumPy's build and on the processor")
     if name_of(check) in EXPECTED_FAILED_CHECKS:
         with pytest.raises(AssertionError, match="not equivalent to fitting with removed"):
             check(estimator)
@@ -59,6 +62,7 @@ def test_scikit_learns_checks_pass_but_for_those_that_are_declared(estimator: An
 
 def test_every_declared_failure_is_a_check_of_scikit_learns() -> None:
     assert set(EXPECTED_FAILED_CHECKS) <= {name_of(check) for _, check in CHECKS}
+    assert set(WITHOUT_NUMBA) <= {name_of(check) for _, check in CHECKS}
     assert len(CHECKS) > 50
 
 

@@ -5,6 +5,7 @@ One rule: a parameter is looked at when `fit` is called, and never changed; what
 
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -29,11 +30,17 @@ from convstep.training.configuration import real
 
 LARGE = 10.0  # what is larger is hardly scaled
 WORSE = 2  # times the loss of guessing: a network that has begun to learn is far below
+WITHOUT_NUMBA = {
+    "check_methods_subset_invariance": (
+        "NumPy's products add in another order in batches of another size: probabilities in float32 differ by 2e-7, and 1e-7 is asked for"
+    ),
+}
 EXPECTED_FAILED_CHECKS: Mapping[str, str] = MappingProxyType(
     {
         "check_sample_weight_equivalence_on_dense_data": (
             "a weight counts like so many copies of a row on average only: copies are dealt out into other batches"
         ),
+        **({} if find_spec("numba") else WITHOUT_NUMBA),
     }
 )
 
