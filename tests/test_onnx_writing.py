@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.architectures import ARCHITECTURES
-from tests.onnx_files import assert_same, chain, examples, joined, operators, random_model, randomised, session, turned, written
+from tests.onnx_written import assert_same, chain, examples, joined, operators, random_model, randomised, session, turned, written
 
 import convstep
 from convstep import Input, Model, Sequential
@@ -165,6 +165,19 @@ def test_models_inside_models_are_laid_open_under_their_paths() -> None:
     proto = assert_same(randomised(Model([image, vector], [tail(twice["sum"]), once["row"], twice["row"], once["sum"]])))
     assert {"inner/conv2d/kernel", "inner/dense/bias", "tail/last/dense/kernel"} <= set(weights(proto))
     assert {"inner/conv2d/Conv", "inner/conv2d/Conv_1", "tail/last/dense/Gemm"} <= {node.name for node in proto.graph.node}
+
+
+def test_a_model_inside_takes_its_own_type() -> None:
+    x = Input((4,))
+    inner = Sequential([Input((4,), dtype="float64"), la.Dense(3, dtype="float64")])
+    assert_same(randomised(Model(x, inner(x))))
+    assert_same(randomised(Model(x, la.Dense(2)(inner(x)))))
+
+
+def test_one_model_for_two_inputs_has_its_weights_once() -> None:
+    coder = Sequential([Input((6, 5, 2)), la.Conv2D(3, 2), la.Flatten(), la.Dense(3)], name="coder")
+    proto = assert_same(joined(lambda a, b: la.Subtract()([coder(a), coder(b)]), (6, 5, 2), (6, 5, 2)))
+    assert list(weights(proto)) == ["coder/conv2d/kernel", "coder/conv2d/bias", "coder/dense/kernel", "coder/dense/bias"]
 
 
 def test_a_part_of_a_model_is_written() -> None:

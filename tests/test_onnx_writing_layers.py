@@ -4,7 +4,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from tests.onnx_files import assert_same, chain, joined, operators
+from tests.onnx_written import assert_same, chain, joined, operators
 
 from convstep import layers as la
 from convstep.interop.onnx.writing import walking
