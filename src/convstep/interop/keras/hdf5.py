@@ -3,9 +3,12 @@
 One rule: only hard links to what lies in this very file are followed, by names that are known beforehand, and never deeper than `DEEPEST`.
 """
 
+import mmap
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from convstep.checks import Array, shown
@@ -15,6 +18,7 @@ from convstep.errors import DataError
 from convstep.extras import require
 
 DEEPEST, MOST_NAMES, LONGEST = 12, 50_000, 4 * 2**20  # groups in groups; names in all; characters of a text
+HEAP, COLLECTION, OBJECT = b"GCOL\x01\0\0\0", struct.Struct("<8sQ"), struct.Struct("<HHLQ")  # where long texts lie
 Group: TypeAlias = Any  # h5py.Group
 
 
@@ -91,6 +95,8 @@ class Store:
         kind, space = held.get_type(), held.get_space()
         if kind.get_class() != h5py.h5t.STRING or space.get_simple_extent_npoints() != 1 or kind.get_size() > LONGEST:
             raise refusal(self.op, f"{name} is no text, or longer than {LONGEST} characters", self.path)
+        if kind.is_variable_str():
+            _check_heaps(self.op, self.path)
         value = self.root.attrs[name]
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         if len(text) > LONGEST:
@@ -112,3 +118,32 @@ def opened(op: str, content: FilePath | bytes, path: FilePath, size: int) -> Ite
         raise refusal(op, "the file needs more memory than there is", path) from None
     except Exception as error:  # noqa: BLE001 - h5py raises a dozen kinds of error for damaged files
         raise refusal(op, f"this is no HDF5 file, or a damaged one: {shown(str(error))}", path) from None
+
+
+def _check_heaps(op: str, path: FilePath) -> None:
+    """Refuse heaps of texts that the HDF5 library would walk for ever: each entry must lead on, inside its heap and the file."""
+    with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        left = len(content)  # steps: a heap in a heap would make them many
+        at = content.find(HEAP)
+        while at >= 0:
+            steps = _steps(content, at, left)
+            if steps is None:
+                raise refusal(op, f"the file is damaged: its heap of texts at byte {at} does not add up", path)
+            left -= steps
+            at = content.find(HEAP, at + 1)
+
+
+def _steps(content: mmap.mmap, start: int, most: int) -> int | None:
+    """Return how many entries a heap has; None if they do not end with it, or are more than `most`."""
+    if len(content) - start < COLLECTION.size:
+        return None
+    at, steps = start + COLLECTION.size, 0
+    end = start + COLLECTION.unpack_from(content, start)[1]
+    while end - at >= OBJECT.size and end <= len(content):
+        number, _, _, size = OBJECT.unpack_from(content, at)
+        step = size if number == 0 else OBJECT.size + -(-size // 8) * 8
+        steps += 1
+        if step < OBJECT.size or step > end - at or steps > most:
+            return None
+        at += step
+    return steps if end <= len(content) else None

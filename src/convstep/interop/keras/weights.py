@@ -24,7 +24,7 @@ LAYERS = ("layers", "_layer_checkpoint_dependencies")  # the second as in Keras 
 def put(values: Values) -> None:
     """Put arrays into parameters."""
     for item, array in values.values():
-        item.value = np.array(array, dtype=item.value.dtype)
+        item.value = array.astype(item.value.dtype, copy=False)
 
 
 def from_paths(store: Store, top: Piece) -> Values:
