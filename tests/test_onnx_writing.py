@@ -65,6 +65,11 @@ def test_a_gate_for_each_channel_needs_no_transposition() -> None:
     assert "Transpose" not in operators(assert_same(joined(gated, (7, 6, 3))))
 
 
+def test_one_transposition_serves_all_who_read_it() -> None:
+    proto = assert_same(joined(lambda x: la.Add()([la.Conv2D(3, 2)(x), la.Conv2D(3, 2)(x)]), (5, 4, 3)), "NHWC")
+    assert operators(proto) == ["Transpose", "Conv", "Conv", "Add", "Transpose"]
+
+
 # ---- weights
 
 
