@@ -17,8 +17,6 @@ torch = pytest.importorskip("torch", reason="PyTorch, the oracle of these tests,
 nn: Any = torch.nn
 torch.set_num_threads(1)
 
-ARCHITECTURES = 60
-
 
 # --- what the tests share ---
 
@@ -57,6 +55,12 @@ def same(model: Any, module: Any, x: Array, *, epsilon: float | None = 1e-5, nam
         assert np.array_equal(back[name], tensor.numpy()), name
         assert back[name].dtype == tensor.numpy().dtype
     return found
+
+
+def safe(state: Any, path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file(state, path)
 
 
 def chain(*parts: Any, shape: tuple[int, ...]) -> Any:
@@ -103,6 +107,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], Callable[[], Any], tuple[int, ...]]] 
         IMAGE,
     ),
     "layer normalization of features": (la.LayerNormalization, lambda: nn.LayerNorm(7), (7,)),
+    "layer normalization without bias": (lambda: la.LayerNormalization(center=False), lambda: nn.LayerNorm(7, bias=False), (7,)),
     "layer normalization of images": (lambda: la.LayerNormalization([1, 2, 3]), lambda: nn.LayerNorm((4, 6, 5)), IMAGE),
     "layer normalization of planes": (lambda: la.LayerNormalization([1, 2]), lambda: nn.LayerNorm((6, 5)), IMAGE),
     "layer normalization of columns": (lambda: la.LayerNormalization(2), lambda: nn.LayerNorm(5), IMAGE),
@@ -339,6 +344,9 @@ def test_resnet18_with_the_names_of_torchvision_fits_as_it_is(make: Callable[[],
     found = load_weights(model, tmp_path / "resnet18.pth")
     x = numbers((2, 64, 64, 3))
     assert np.abs(model.predict(x, verbose=0) - theirs(module, x)).max() <= 1e-5
+    safe(module.state_dict(), tmp_path / "resnet18.safetensors")  # which loses the order
+    model.set_weights([np.zeros_like(array) for array in model.get_weights()])
+    assert load_weights(model, tmp_path / "resnet18.safetensors") == found
     save(model, tmp_path / "back.pth", names=found)
     other = ResNet18(10).eval()
     other.load_state_dict(torch.load(tmp_path / "back.pth", weights_only=True))

@@ -94,9 +94,13 @@ def as_pytorch(torch: Any, path: Path, kind: str) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         value = torch.load(path, weights_only=True, map_location="cpu")
-    inside = value.get("state_dict", value)
-    inside = inside if isinstance(inside, dict) and inside else next(item for item in value.values() if isinstance(item, dict))
-    return {name: tensor for name, tensor in inside.items() if isinstance(name, str) and isinstance(tensor, torch.Tensor)}
+    places = [value, *value.values()]
+    dicts = [
+        {name: item for name, item in place.items() if isinstance(name, str) and isinstance(item, torch.Tensor)}
+        for place in places
+        if isinstance(place, dict)
+    ]
+    return max(dicts, key=len)
 
 
 def same(found: dict[str, Array], wanted: dict[str, Any]) -> bool:

@@ -332,7 +332,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a negative stride": (weights(tensor(strides=sizes(3, -1))), "a tensor has sizes or strides that are no whole numbers >= 0"),
     "a negative offset": (weights(tensor(offset=-1)), "a tensor of the shape (2, 3) has the strides (3, 1) and the offset -1"),
     "an offset that is none": (
-        weights(REBUILD + b"(" + reference() + b"N" + sizes(1) + sizes(1) + b"tR"),
+        weights(REBUILD + b"(" + reference() + b"N" + sizes(1) + sizes(1) + b"\x89}tR"),
         "a tensor of the shape (1,) has the strides (1,) and the offset None",
     ),
     "too few strides": (weights(tensor(strides=sizes(1))), "a tensor of the shape (2, 3) has the strides (1,) and the offset 0"),
@@ -370,8 +370,12 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         "a storage is a part of another one, as before PyTorch 0.4",
     ),
     "parameters in parameters": (
-        weights(b"ctorch._utils\n_rebuild_parameter\n(" * 9 + tensor() + b"tR" * 9),
+        weights(b"ctorch._utils\n_rebuild_parameter\n(" * 9 + tensor() + b"\x89}tR" * 9),
         "it holds a tensor that is not a plain one (_rebuild_parameter)",
+    ),
+    "a tensor of too many things": (
+        weights(REBUILD + b"(" + reference() + long(0) + sizes(1) + sizes(1) + b"NNNNtR"),
+        "it holds a tensor that is not a plain one (_rebuild_tensor_v2)",
     ),
     "a tensor of nothing": (weights(REBUILD + b")R"), "it holds a tensor that is not a plain one (_rebuild_tensor_v2)"),
 }

@@ -228,7 +228,10 @@ def test_modules_of_the_same_shapes_without_an_order_ask_for_names() -> None:
 
 # --- what does not fit ---
 
-SMALL: tuple[Callable[[], Any], dict[str, Array]] = (lambda: chain(la.Conv2D(2, 3, name="conv"), la.Flatten(), la.Dense(2, name="fc")), convolution("conv", 2, 3) | linear("fc", 2, 72))
+SMALL: tuple[Callable[[], Any], dict[str, Array]] = (
+    lambda: chain(la.Conv2D(2, 3, name="conv"), la.Flatten(), la.Dense(2, name="fc")),
+    convolution("conv", 2, 3) | linear("fc", 2, 72),
+)
 MANY = (
     'the weights do not fit the model: "x" is unexpected; '
     '"conv.weight" has the shape (2, 3, 3, 4), but "conv" takes (2, 3, 3, 3); "fc.bias"'

@@ -129,11 +129,14 @@ class _Parts:
             raise PickleError(f"the file has no part {shown(self.root + name)}")
         item = self.archive.getinfo(self.root + name)
         room = min(most, max(FREE, RATIO * self.size))
+        stored = item.compress_type == zipfile.ZIP_STORED
+        if item.compress_size > self.size or (stored and item.compress_size != item.file_size):
+            raise PickleError(f"the part {shown(item.filename)} of the file claims {item.compress_size} bytes of {self.size}")
         if item.file_size > room:
             raise PickleError(
                 f"the part {shown(item.filename)} of the file claims {item.file_size} bytes, more than {room} that it may have"
             )
-        if item.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:  # of others zipfile expands more than it was asked for
+        if not stored and item.compress_type != zipfile.ZIP_DEFLATED:  # of others zipfile expands more than it was asked for
             raise PickleError(f"the part {shown(item.filename)} of the file is compressed in a way that is not known")
         content: bytes = _guarded(lambda: self.archive.read(item))
         return content

@@ -27,8 +27,8 @@ TYPES = NEWER | {
     "float32": "f4", "float64": "f8", "float16": "f2", "bfloat16": "bf16", "int64": "i8", "int32": "i4", "int16": "i2", "int8": "i1",
     "uint8": "u1", "bool": "?", "complex64": "c8", "complex128": "c16",
 }  # fmt: skip
-REBUILD = frozenset(["_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"])
-AROUND = {"_rebuild_parameter": 0, "_rebuild_parameter_with_state": 0}  # and which argument is the tensor
+REBUILD = {"_rebuild_tensor": {4}, "_rebuild_tensor_v2": {6, 7}, "_rebuild_tensor_v3": {7, 8}}  # and how many arguments they take
+AROUND = {"_rebuild_parameter": 3, "_rebuild_parameter_with_state": 4}  # of which the first is the tensor
 INERT = frozenset(
     [
         *(("torch", name) for name in ("Size", "device", "Tensor")),
@@ -135,19 +135,19 @@ def _view(piece: Any) -> View:
     """Return which cells of which storage a tensor consists of."""
     for _ in range(4):  # a parameter around a subclass around a tensor
         name, arguments = (piece.kind.name, piece.arguments) if isinstance(piece, Piece) else ("", ())
-        if name in AROUND and arguments:
+        if len(arguments) == AROUND.get(name):
             piece = arguments[0]
         elif name == "_rebuild_from_type_v2" and len(arguments) > 2 and isinstance(arguments[0], Name) and isinstance(arguments[2], tuple):
             piece = Piece(arguments[0], arguments[2])
         else:
             break
-    if name not in REBUILD or len(arguments) < 4:
+    if len(arguments) not in REBUILD.get(name, ()):
         raise PickleError(f"it holds a tensor that is not a plain one ({name or type(piece).__name__})")
     storage, offset, shape, strides = arguments[:4]
     kind, key, count = referred(storage)
     dtype = DTYPES[kind.name]
     if name == "_rebuild_tensor_v3":
-        dtype, count = _typed(arguments[6] if len(arguments) > 6 else None, dtype, count)
+        dtype, count = _typed(arguments[6], dtype, count)
     return _checked(View(key, dtype, count, offset, _sizes(shape), _sizes(strides)))
 
 

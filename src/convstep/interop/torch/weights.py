@@ -181,8 +181,9 @@ def _modules(op: str, sites: list[Site], names: Names) -> list[tuple[str, Site]]
 
 def _tensors(site: Site) -> dict[str, Array]:
     made = {name: np.array(slot.theirs(slot.parameter.value), order="C") for name, slot in site.slots.items()}
-    if any(name in made for name in ("weight", "bias")) and site.constants:  # PyTorch has both or none
+    if any(name in made for name in ("weight", "bias")):  # PyTorch has both or none, but for the bias of a layer normalization
         dtype, count = next((array.dtype, array.shape) for array in made.values())
-        made |= {name: np.full(count, value, dtype) for name, value in site.constants.items()}
+        optional = {"bias"} if isinstance(site.layer, LayerNormalization) else set[str]()
+        made |= {name: np.full(count, value, dtype) for name, value in site.constants.items() if name not in optional}
     ordered = {name: made[name] for name in ("weight", "bias", "running_mean", "running_var") if name in made}
     return ordered | {name: np.zeros((), np.int64) for name in site.ignored}
