@@ -79,7 +79,8 @@ def read(source: Any, *, check: bool = True) -> Source:
         raise DataError("onnx.load: sparse weights are not supported\n  given a graph with sparse_initializer")
     constants = {item.name: tensors.array(item, item.name) for item in graph.initializer}
     inputs = tuple(_entry(item, tensors) for item in graph.input if item.name not in constants)
-    outputs = tuple(_entry(item, tensors) for item in graph.output)
+    told = _inferred(proto, tensors, constants)
+    outputs = tuple(_end(item, tensors, told) for item in graph.output)
     if not outputs:
         raise DataError("onnx.load: the graph has no outputs")
     _refuse_twice([*(item.name for item in graph.input), *(set(constants) - {item.name for item in graph.input})], "value")
@@ -88,7 +89,7 @@ def read(source: Any, *, check: bool = True) -> Source:
         _check(node)
     return Source(
         name=graph.name, opset=opsets.get("", 0), nodes=tuple(nodes), constants=constants, inputs=inputs, outputs=outputs,
-        told=_inferred(proto, tensors, constants), notes={item.key: item.value for item in proto.metadata_props},
+        told=told, notes={item.key: item.value for item in proto.metadata_props},
     )  # fmt: skip
 
 
@@ -114,6 +115,11 @@ def _entry(info: Any, tensors: Tensors) -> Entry:
     if not tensor.HasField("shape"):
         return Entry(info.name, dtype, None)
     return Entry(info.name, dtype, _sizes(tensor.shape, info.name))
+
+
+def _end(info: Any, tensors: Tensors, told: Mapping[str, Entry]) -> Entry:
+    """Return an output; ONNX has told its type where the file does not say it."""
+    return told[info.name] if info.type.WhichOneof("value") is None and info.name in told else _entry(info, tensors)
 
 
 def _sizes(shape: Any, name: str) -> Sizes:

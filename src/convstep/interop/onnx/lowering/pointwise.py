@@ -91,6 +91,8 @@ def dropped(_made: Importing, node: Node, given: Sequence[Value | None]) -> Valu
     x = given[0]
     if x is None or len([name for name in node.outputs if name]) > 1 or training is None or training.any():
         return None
+    if x.constant is not None and x.numbers is None and x.symbol is None:
+        return None  # lengths that are asked for as numbers
     return Value(x.sizes, x.dtype, x.symbol, x.order, x.constant, x.origin, x.arranged)
 
 
