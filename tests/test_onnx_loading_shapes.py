@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.onnx_files import Shape, file, node, normal, same
+from tests.onnx_graphs import Shape, file, node, normal, same
 
 from convstep.checks import Array
 from convstep.layers import Permute

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.onnx_files import file, node, normal, same
+from tests.onnx_graphs import file, node, normal, same
 
 from convstep.layers import AveragePooling2D, Conv2D, Conv2DTranspose, DepthwiseConv2D, MaxPooling2D
 
