@@ -119,7 +119,7 @@ def _reshaped(made: Importing, node: Node, x: Value, wanted: Sizes) -> Value | N
             order += [item + 1 for item in group[0]]
             result += [item + 1 for item in group[1]]
     result += [axis for axis in range(len(wanted)) if axis not in result]  # new axes of length 1, which belong to no group
-    if tuple(order) != x.order:  # numbers move in any case
+    if tuple(order) != x.order and tuple(result) != channels_last(IMAGES):  # numbers move in any case, and no image comes of it
         order, result = list(range(x.axes)), list(range(len(wanted)))
     target = [wanted[axis] for axis in result]
     layer = _layer(target, [x.sizes[axis] for axis in order], node)
