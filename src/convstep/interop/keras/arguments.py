@@ -18,7 +18,7 @@ POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy")
 KERNELS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint", "filters")  # which Keras 2 writes though they say nothing
 INHERITED = {"DepthwiseConv2D": KERNELS, "SeparableConv2D": KERNELS[:3]}
 IDLE = ("renorm_momentum", "batch_input_shape", "input_shape", "input_dtype")  # which say nothing, or are read elsewhere
-RENAMED = {("InputLayer", "batch_input_shape"): "batch_shape"}
+RENAMED = {("InputLayer", "batch_input_shape"): "batch_shape", ("LeakyReLU", "alpha"): "negative_slope"}
 SAME = {"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity"}
 
 

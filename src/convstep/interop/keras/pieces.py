@@ -13,6 +13,8 @@ from convstep.checks import shown
 from convstep.errors import ConvStepError, DataError
 from convstep.layers.base import snake_case
 
+GIVEN, LONGEST = "\n  given ", 300  # what separates the lines of an error; characters of one
+
 
 @dataclass
 class Piece:
@@ -59,7 +61,17 @@ def placed(op: str, path: str, kind: str) -> Iterator[None]:
     except DataError as error:
         raise DataError(str(error).replace("load_model: ", f"{op}: ", 1)) from None
     except ConvStepError as error:
-        first, _, rest = str(error).partition("\n")
+        first, mark, rest = str(error).rpartition(GIVEN)
         fact = first.partition(": ")[2] or first
         where = f'"{path}" ({shown(kind)[1:-1]}): ' if path else ""
-        raise DataError(f"{op}: {where}{fact}\n{rest or '  given nothing more'}") from None
+        raise DataError(f"{op}: {where}{fact}{mark}{rest}") from None
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:  # of a class that was given something else
+        where = f'"{path}" ({shown(kind)[1:-1]})' if path else "the model"
+        raise DataError(f"{op}: {where} is described wrongly{GIVEN}{shown(f'{type(error).__name__} {error}')[1:-1]}") from None
+
+
+def two_lines(error: DataError) -> DataError:
+    """Return an error whose two lines hold nothing unprintable and are not too long, whatever names and values a file has."""
+    first, _, rest = str(error).rpartition(GIVEN)
+    lines = ["".join(letter if letter.isprintable() else "?" for letter in line) for line in (first, f"{GIVEN[1:]}{rest}")]
+    return type(error)("\n".join(line if len(line) <= LONGEST else f"{line[:LONGEST]} ..." for line in lines))

@@ -19,7 +19,7 @@ from convstep.interop.keras.building import Reading
 from convstep.interop.keras.describing import pieces_of
 from convstep.interop.keras.hdf5 import Store, opened
 from convstep.interop.keras.living import copy_weights, is_old
-from convstep.interop.keras.pieces import Piece
+from convstep.interop.keras.pieces import Piece, two_lines
 from convstep.models import Model
 
 GROUPS = ("model_weights",)
@@ -205,7 +205,9 @@ def _safely(op: str, given: Any, call: Any) -> Any:
     """Return what a call returns; a description that is wrong in any other way is one clear error too."""
     try:
         return call()
-    except (DataError, ArgumentTypeError, ModuleNotFoundError):
+    except DataError as error:
+        raise two_lines(error) from None
+    except (ArgumentTypeError, ModuleNotFoundError):
         raise
     except MemoryError:
         raise refusal(op, "the model needs more memory than there is", given) from None
