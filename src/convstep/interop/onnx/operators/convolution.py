@@ -26,6 +26,7 @@ def conv(node: Node, x: Array, w: Array, b: Array | None = None) -> Array:
         raise Unfit(f"images of {x.shape[1]} channels do not fit filters of {w.shape[1]} in group {groups}")
     if w.shape[0] % groups:
         raise Unfit(f"{w.shape[0]} filters do not fall into {groups} groups")
+    _fitting_bias(b, w.shape[0])
     axes = fits(sliding(node, x, w.shape[2:]), x)
     room((x.shape[0], w.shape[0], *(axis.out for axis in axes)), x.dtype)
     return _with_bias(_correlate(x, w, axes, groups), b)
@@ -40,6 +41,7 @@ def conv_transpose(node: Node, x: Array, w: Array, b: Array | None = None) -> Ar
         raise Unfit(f"{w.shape[0]} channels do not fall into {groups} groups")
     axes, crops = _spread(node, images(x), w.shape[2:])
     channels = w.shape[1] * groups
+    _fitting_bias(b, channels)
     room((x.shape[0], channels, *(axis.size for axis in axes)), x.dtype)
     shape = room((x.shape[0], channels, *(size for _, size in crops)), x.dtype)
     y = _scatter(x, w, [axis.bounded() for axis in axes], groups)
@@ -59,12 +61,13 @@ def _fitting_filters(node: Node, x: Array, w: Array) -> int:
     return whole(node, "group", 1, least=1)
 
 
+def _fitting_bias(b: Array | None, filters: int) -> None:
+    if b is not None and b.shape != (filters,):
+        raise Unfit(f"a bias of shape {b.shape} does not fit {filters} filters")
+
+
 def _with_bias(y: Array, b: Array | None) -> Array:
-    if b is None:
-        return y
-    if b.shape != (y.shape[1],):
-        raise Unfit(f"a bias of shape {b.shape} does not fit {y.shape[1]} filters")
-    return y + b.reshape(-1, *(1,) * (y.ndim - 2))
+    return y if b is None else y + b.reshape(-1, *(1,) * (y.ndim - 2))
 
 
 def _correlate(x: Array, w: Array, axes: Sequence[Axis], groups: int) -> Array:

@@ -30,6 +30,8 @@ def batch_normalization(node: Node, *given: Array) -> list[Array]:
     running = []
     if training:
         axes = tuple(axis for axis in range(x.ndim) if axis != 1)
+        if not x.size:
+            raise Unfit("there are no values to train on")
         keep = real(node, "momentum", 0.9)
         now, spread = x.mean(axis=axes), x.var(axis=axes)
         running = [_like(mean, mean * keep + now * (1 - keep)), _like(var, var * keep + spread * (1 - keep))]
@@ -113,6 +115,8 @@ def lp_normalization(node: Node, x: Array) -> Array:
 def mean_variance_normalization(node: Node, x: Array) -> Array:
     """Give the values along axes mean 0 and variance 1."""
     axes = axes_of(wholes(node, "axes", (0, 2, 3)), x.ndim)
+    if not x.size:
+        return x
     centred = x - x.mean(axis=axes, keepdims=True)
     y: Array = centred / (np.sqrt(np.square(centred).mean(axis=axes, keepdims=True)) + x.dtype.type(1e-9))
     return y
@@ -125,6 +129,8 @@ def _channels(x: Array) -> int:
 
 
 def _standard(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
+    if not x.size:
+        return x
     centred = x - x.mean(axis=axes, keepdims=True)
     y: Array = centred / np.sqrt(np.square(centred).mean(axis=axes, keepdims=True) + x.dtype.type(epsilon))
     return y

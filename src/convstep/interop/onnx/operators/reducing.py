@@ -1,5 +1,6 @@
 """Sums, means, extremes and the like along axes. One rule: the type that comes in goes out."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,11 @@ def _end(dtype: np.dtype[Any], sign: int) -> Any:
     return np.iinfo(dtype).max if sign > 0 else np.iinfo(dtype).min
 
 
+def _mean(x: Array, **along: Any) -> Any:
+    sums = x.sum(dtype=x.dtype if x.dtype.kind == "f" else np.float64, **along)
+    return sums / np.asarray(math.prod(x.shape[axis] for axis in along["axis"]), sums.dtype)
+
+
 def _log_sum_exp(x: Array, **along: Any) -> Any:
     if x.dtype.kind != "f":
         x = x.astype(np.float64)
@@ -63,7 +69,7 @@ REDUCTIONS: dict[str, tuple[Reduction, str]] = {
     "ReduceLogSum": (lambda x, **along: np.log(_sum(x, **along)), "N"),
     "ReduceLogSumExp": (_log_sum_exp, "N"),
     "ReduceMax": (_largest, "A"),
-    "ReduceMean": (lambda x, **along: x.mean(**along), "N"),
+    "ReduceMean": (_mean, "N"),
     "ReduceMin": (_smallest, "A"),
     "ReduceProd": (lambda x, **along: x.prod(dtype=x.dtype, **along), "N"),
     "ReduceSum": (_sum, "N"),

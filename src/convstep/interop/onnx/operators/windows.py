@@ -26,7 +26,7 @@ def sliding(node: Node, x: Array, kernel: Sequence[int]) -> list[Axis]:
     sizes = images(x)
     count = len(sizes)
     if len(kernel) != count or min(kernel) < 1:
-        raise Unfit(f"a window of {shown(tuple(kernel))} does not fit {counted(count, 'axis' if count == 1 else 'axe')}")
+        raise Unfit(f"a window of {shown(tuple(kernel))} does not fit {count} {'axis' if count == 1 else 'axes'}")
     strides = wholes(node, "strides", (1,) * count, count, least=1)
     dilations = wholes(node, "dilations", (1,) * count, count, least=1)
     automatic = word(node, "auto_pad", "NOTSET", AUTOMATIC)
