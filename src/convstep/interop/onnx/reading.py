@@ -79,12 +79,15 @@ def read(source: Any, *, check: bool = True) -> Source:
         raise DataError("onnx.load: sparse weights are not supported\n  given a graph with sparse_initializer")
     constants = {item.name: tensors.array(item, item.name) for item in graph.initializer}
     inputs = tuple(_entry(item, tensors) for item in graph.input if item.name not in constants)
-    told = _inferred(proto, tensors, constants)
-    outputs = tuple(_end(item, tensors, told) for item in graph.output)
-    if not outputs:
+    ends = [item.name for item in graph.output]
+    if not ends:
         raise DataError("onnx.load: the graph has no outputs")
     _refuse_twice([*(item.name for item in graph.input), *(set(constants) - {item.name for item in graph.input})], "value")
-    nodes = _ordered([_node(item, opsets, tensors) for item in graph.node], {*constants, *(item.name for item in inputs)}, outputs)
+    written = [_node(item, opsets, tensors) for item in graph.node]
+    nodes = _ordered(written, {*constants, *(item.name for item in inputs)}, ends)
+    places = {id(node): i for i, node in enumerate(written)}
+    told = _inferred(proto, [graph.node[places[id(node)]] for node in nodes], tensors, constants)
+    outputs = tuple(_end(item, tensors, told) for item in graph.output)
     for node in nodes if check else ():
         _check(node)
     return Source(
@@ -174,14 +177,14 @@ def _refuse_twice(names: Sequence[str], what: str) -> None:
         seen.add(name)
 
 
-def _ordered(nodes: Sequence[Node], known: set[str], outputs: Sequence[Entry]) -> list[Node]:
+def _ordered(nodes: Sequence[Node], known: set[str], ends: Sequence[str]) -> list[Node]:
     """Return the nodes that the outputs need, each after those that it needs itself."""
     _refuse_twice([*(name for node in nodes for name in node.outputs), *known], "value")
     makers = {name: node for node in nodes for name in node.outputs if name}
     done: set[str] = set(known)
     ordered: list[Node] = []
-    for output in outputs:
-        stack: list[tuple[Node | None, Iterator[str]]] = [(None, iter([output.name]))]
+    for end in ends:
+        stack: list[tuple[Node | None, Iterator[str]]] = [(None, iter([end]))]
         waiting: set[int] = set()
         while stack:
             node, needs = stack[-1]
@@ -283,13 +286,13 @@ def _check_window(node: Node) -> None:
 # --- types and sizes ---
 
 
-def _inferred(proto: Any, tensors: Tensors, constants: Mapping[str, Array]) -> dict[str, Entry]:
+def _inferred(proto: Any, nodes: Sequence[Any], tensors: Tensors, constants: Mapping[str, Array]) -> dict[str, Entry]:
     """Return what ONNX's own inference tells of values; large weights are left out, since it only asks for their shapes."""
     onnx = tensors.onnx
     shape_inference = require("onnx.shape_inference", extra="onnx", op="onnx.load")
     slim = onnx.ModelProto(ir_version=max(proto.ir_version, 4), opset_import=proto.opset_import)
     slim.graph.name = "slim"
-    slim.graph.node.extend(proto.graph.node)
+    slim.graph.node.extend(nodes)
     given = {item.name for item in proto.graph.input}
     slim.graph.input.extend(proto.graph.input)
     slim.graph.output.extend(proto.graph.output)
