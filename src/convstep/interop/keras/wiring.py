@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from convstep.checks import refusal, shown
+from convstep.checks import counted, refusal, shown
 from convstep.errors import DataError
 from convstep.interop.keras.nodes import Call, Key, Ref, call_of, is_ref, ref_of, refs_in
 from convstep.interop.keras.pieces import Piece, placed
@@ -95,7 +95,7 @@ class Wiring:
         self._make(key)
         results = self.results[key]
         if ref.place >= len(results):
-            fact = f"{shown(ref.layer)} has {len(results)} results, none at {ref.place}"
+            fact = f"{shown(ref.layer)} has {counted(len(results), 'result')}, none at {ref.place}"
             raise DataError(f"{self.op}: {fact}\n  given {shown([ref.layer, ref.call, ref.place])}")
         return results[ref.place]
 
@@ -139,7 +139,8 @@ class Wiring:
                 raise refusal(piece.name, "an operation between results of different numbers of axes is not supported", {"inputs": given})
             return layer(given if layer.several else given[0], training=call.training)
         if len(given) != 1 or not list(refs_in(call.given)):
-            raise refusal(piece.name, f"it must be called with results of layers alone, not {len(given)} arguments", {"layer": piece.name})
+            fact = f"it must be called with one result of a layer or one group of them, not {shown(call.given)}"
+            raise refusal(piece.name, fact, {"layer": piece.name})
         single = layer.several and not isinstance(layer, Model) and not isinstance(given[0], list)
         return layer([given[0]] if single else given[0], training=call.training)
 
