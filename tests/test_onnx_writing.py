@@ -396,6 +396,33 @@ def test_a_format_that_there_is_not_is_refused_with_those_that_there_are() -> No
     assert str(caught_type.value) == "export: path must be a path\n  given path 3"
 
 
+OPTIONS = {
+    "m.onnx": 'there is no option "opsets" for .onnx, only layout, opset, dtype',
+    "m.keras": 'there is no option "opsets" for .keras, and there is none',
+    "m.pth": 'there is no option "opsets" for .pth, only names',
+}
+
+
+@pytest.mark.parametrize(("path", "fact"), OPTIONS.items())
+def test_an_option_that_a_format_has_not_is_refused_with_those_that_it_has(path: str, fact: str) -> None:
+    with pytest.raises(ArgumentTypeError) as caught:
+        small(la.Dense(3)).export(path, opsets=17)
+    assert str(caught.value) == f"export: {fact}\n  given opsets 17"
+
+
+def test_a_model_that_was_read_is_written_with_its_axes_as_they_were(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    chain((6, 5, 3), la.Conv2D(4, 3)).export(tmp_path / "a.onnx")
+    again = convstep.interop.onnx.load(tmp_path / "a.onnx")
+    again.export(tmp_path / "b.onnx")
+    proto = onnx.load(tmp_path / "b.onnx")
+    assert [[item.dim_value for item in entry.type.tensor_type.shape.dim][1:] for entry in proto.graph.input] == [[3, 6, 5]]
+    assert proto.graph.doc_string == "Inputs and outputs of four axes are as in the file that was read."
+    assert {item.key: item.value for item in proto.metadata_props}["layout"] == "as read"
+    x = np.random.default_rng(0).random((2, 3, 6, 5), dtype=np.float32)
+    assert (convstep.interop.onnx.load(tmp_path / "b.onnx").predict(x) == again.predict(x)).all()
+
+
 def test_without_the_extra_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtraError) as caught:

@@ -111,7 +111,6 @@ def _write(model: Any, target: Path, options: Mapping[str, Any]) -> None:
     elif end == ".keras":
         keras.save(model.plain() if isinstance(model, onnx.OnnxModel) else model, target)
     elif end == ".onnx":
-        as_it_is = {"layout": "NHWC"} if model.notes.get(onnx.LAYOUT_NOTE) else {}
-        onnx.save(model, target, **{**as_it_is, **options})
+        onnx.save(model, target, **options)
     else:
         torch.save(model, target)

@@ -1,6 +1,7 @@
 """A model in somebody else's format. One rule: what writes a format is named here and imported only when a model goes there."""
 
 import os
+from inspect import signature
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -37,6 +38,8 @@ def export_model(model: Any, path: str | os.PathLike[str], form: str | None = No
     ------
     ShapeError
         If there is no such format.
+    ArgumentTypeError
+        If the format has no such option.
     """
     if not isinstance(path, str | os.PathLike):
         raise refusal("export", "path must be a path", {"path": path}, kind=ArgumentTypeError)
@@ -48,4 +51,10 @@ def export_model(model: Any, path: str | os.PathLike[str], form: str | None = No
         known = ", ".join(FORMATS)
         fact = f'there is no format "{suffix}" to write, only {known}' if suffix else f"the path must end in one of {known}"
         raise refusal("export", fact, {"path": str(path)})
-    resolve_name(FORMATS[suffix])(model, path, **options)
+    write = resolve_name(FORMATS[suffix])
+    known_options = [name for name, item in signature(write).parameters.items() if item.kind == item.KEYWORD_ONLY]
+    unknown = [name for name in options if name not in known_options]
+    if unknown:
+        words = f"only {', '.join(known_options)}" if known_options else "and there is none"
+        raise refusal("export", f'there is no option "{unknown[0]}" for {suffix}, {words}', options, kind=ArgumentTypeError)
+    write(model, path, **options)

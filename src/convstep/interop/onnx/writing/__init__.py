@@ -9,7 +9,7 @@ from convstep.interop.onnx.writing.protocol import as_proto
 __all__ = ["as_proto", "save"]
 
 
-def save(model: Any, path: str | os.PathLike[str], *, layout: str = "NCHW", opset: int = 17, dtype: Any = None) -> None:
+def save(model: Any, path: str | os.PathLike[str], *, layout: str | None = None, opset: int = 17, dtype: Any = None) -> None:
     """Write a model as an ONNX file, as it is in inference.
 
     Its inputs and outputs have the names of the model's (`model.input_names`, `model.output_names`; an output that is called as an input is
@@ -21,9 +21,10 @@ def save(model: Any, path: str | os.PathLike[str], *, layout: str = "NCHW", opse
         Built, of any of convstep's layers, models inside models among them.
     path : path
         Of the file, which is whole or not there.
-    layout : "NCHW" or "NHWC"
+    layout : "NCHW" or "NHWC", optional
         How inputs and outputs of four axes lie in the file: (m, channels, height, width), which other tools expect, or (m, height, width,
-        channels) as in convstep. All others lie as in the model, and a flattened image has convstep's order in either case.
+        channels) as in convstep. All others lie as in the model, and a flattened image has convstep's order in either case. Without it,
+        NCHW; a model that was read from an ONNX file keeps its axes as they are, which is what "NHWC" does.
     opset : int
         Version of ONNX's operators, 17 to 21. Every onnxruntime since 1.12 reads 17, and only gelu and mish take fewer operators in a
         later one.

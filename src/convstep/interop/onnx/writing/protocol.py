@@ -9,6 +9,7 @@ import numpy as np
 from convstep.checks import one_of, refusal, shown, whole
 from convstep.errors import ArgumentTypeError, DataError
 from convstep.extras import require
+from convstep.interop.onnx.model import LAYOUT_NOTE
 from convstep.interop.onnx.writing.draft import Draft
 from convstep.interop.onnx.writing.values import Value, order_for
 from convstep.interop.onnx.writing.walking import written
@@ -16,18 +17,21 @@ from convstep.models import Model
 
 VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10}  # of the operators, and of the file that was current with them
 LAYOUTS = ("NCHW", "NHWC")
+AXES = {"NCHW": "(m, channels, height, width)", "NHWC": "(m, height, width, channels)", "as read": "as in the file that was read"}
 TYPES = ("float16", "float32", "float64", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "bool")
 IMAGE = ("batch", "height", "width", "channels")
 MOST = 2**31 - 2**20  # bytes of weights: a file is one message of less than 2 GiB, and the rest of it is small
 
 
-def as_proto(model: Any, *, layout: str = "NCHW", opset: int = 17, dtype: Any = None) -> Any:
+def as_proto(model: Any, *, layout: str | None = None, opset: int = 17, dtype: Any = None) -> Any:
     """Return a model as the ModelProto that `save` writes; the arguments and errors are those of `save`."""
     if not isinstance(model, Model):
         raise refusal("export", f"there must be a model, not {shown(model)}", {"model": model}, kind=ArgumentTypeError)
     if model.graph is None:
         fact = "the model is not built yet: call it with data, or tell it the shape of its input"
         raise refusal("export", fact, {"model": model.name}, kind=ArgumentTypeError)
+    if layout is None:
+        layout = "NHWC" if model.notes.get(LAYOUT_NOTE) else "NCHW"  # a model that was read keeps its axes as they are
     layout, version = one_of("export", "layout", layout, LAYOUTS), whole("export", "opset", opset, min(VERSIONS))
     if version not in VERSIONS:
         raise refusal("export", f"opset must be {min(VERSIONS)} to {max(VERSIONS)}, not {version}", {"opset": opset})
@@ -82,14 +86,17 @@ class _Writer:
         weights = [self.onnx.numpy_helper.from_array(array, names[key]) for key, array in draft.constants.items() if key in needed]
         inputs = [self._info(x, names[x.key], alone=len(sides[0]) == 1) for x in sides[0]]
         outputs = [self._info(y, names[y.key], alone=False) for y in sides[1]]
-        told = "(m, channels, height, width)" if self.layout == "NCHW" else "(m, height, width, channels)"
-        graph = helper.make_graph(nodes, model.name, inputs, outputs, weights, doc_string=f"Inputs and outputs of four axes are {told}.")
+        kept = self.layout == "NHWC" and bool(model.notes.get(LAYOUT_NOTE))
+        layout = "as read" if kept else self.layout
+        graph = helper.make_graph(
+            nodes, model.name, inputs, outputs, weights, doc_string=f"Inputs and outputs of four axes are {AXES[layout]}."
+        )
         proto = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", draft.opset)], ir_version=VERSIONS[draft.opset], producer_name="convstep",
             producer_version=__version__, doc_string=f"The model {model.name} of convstep.",
         )  # fmt: skip
         notes = {"notes": json.dumps(dict(model.notes))} if model.notes else {}
-        helper.set_model_props(proto, {"name": model.name, "class": model.kind, "layout": self.layout, **notes})
+        helper.set_model_props(proto, {"name": model.name, "class": model.kind, "layout": layout, **notes})
         return proto
 
     def _node(self, step: Any, names: Mapping[str, str]) -> Any:
