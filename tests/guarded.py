@@ -107,6 +107,9 @@ def main() -> None:
         for size, window, stride, channels in itertools.product((3, 6, 13), (1, 2, 3), (1, 2, 3), (1, 3, 4, 7, 8, 9, 16, 17, 31, 32, 33)):
             print(edge, "pool", size, window, stride, channels, flush=True)  # noqa: T201
             _pool(copied(Draw(size, "float32").array(2, size, size + 1, channels), edge), window, stride, edge)
+        for number, (size, channels) in enumerate(itertools.product((1, 3, 6, 13), (1, 2, 3, 4, 7, 8, 9, 16, 17, 33))):
+            print(edge, "channels", size, channels, flush=True)  # noqa: T201
+            _work_on_channels(Draw(number, "float32"), (2, size, size + 1, channels), edge)
 
 
 def _cases(draw: Any) -> Any:
@@ -133,6 +136,32 @@ def _pool(x: Array, window: int, stride: int, edge: str) -> None:
         want = pooled()
     for got, right in zip(pooled(), want, strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-5, atol=1e-5)
+
+
+def _work_on_channels(draw: Any, shape: tuple[int, ...], edge: str) -> None:
+    """Copy, scale, combine and normalize on both engines: whole images, and parts of their channels."""
+    from convstep.checks import operations as doors
+    from convstep.engines import current_engine
+    from convstep.engines.numpy import ENGINE
+
+    channels, (scale, shift) = shape[3], (copied(draw.array(shape[3]), edge) for _ in range(2))
+    window = doors.pooling("pool", np.empty(shape), 2, {"strides": 1, "padding": 1, "ceil_mode": False}).window
+    for before, behind in ((0, 0), (0, 3), (3, 0)):
+        x = copied(draw.array(*shape[:3], before + channels + behind), edge)[..., before : before + channels]
+        room = guarded((*shape[:3], before + channels + behind), x.dtype, edge)[..., before : before + channels]
+        for order in itertools.permutations(range(4)):
+            np.testing.assert_array_equal(current_engine().arrange(x.transpose(order)), x.transpose(order))
+        for run in (
+            lambda engine, room=room: engine.arrange(x, room),
+            lambda engine, room=room: engine.affine(x, scale, shift, floor=True, out=room),
+            lambda engine: engine.local_response(x, 5, 0.1, 0.75, 1.0),
+            lambda engine: engine.combine("product", x, scale),
+            lambda engine: engine.combine("minus", scale, x),
+            lambda engine: engine.window_sum(x, window, mean=True),
+            lambda engine: engine.activate("hard_silu", x, 0.0, None),
+        ):
+            want = run(ENGINE).copy()
+            np.testing.assert_allclose(run(current_engine()), want, rtol=1e-5, atol=1e-5)
 
 
 if __name__ == "__main__":

@@ -462,6 +462,23 @@ def test_a_network_that_came_in_can_be_trained(keras: Any, tmp_path: Path) -> No
     assert [w.tobytes() for w in ours.get_weights()] != before
 
 
+def test_what_a_model_was_compiled_with_is_left_in_the_file(keras: Any, tmp_path: Path) -> None:
+    theirs = fill(ARCHITECTURES[2](keras))
+    theirs.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    theirs.fit(*images(8), verbose=0)
+    assert_comes_in(theirs, images(3)[0], tmp_path)
+
+
+def test_a_chain_that_knows_no_shape_yet_stays_so(keras: Any, tmp_path: Path) -> None:
+    theirs = keras.Sequential([keras.layers.Dense(3, name="d")])
+    with pytest.warns(UserWarning, match="has not yet been built"):
+        theirs.save(tmp_path / "m.keras")
+    for source in (tmp_path / "m.keras", theirs):
+        ours = interop.load(source)
+        assert ours.graph is None
+        assert ours.predict(np.ones((2, 4)), verbose=0).shape == (2, 3)
+
+
 def test_what_the_calls_take_is_as_documented() -> None:
     assert (
         str(inspect.signature(interop.load))

@@ -14,6 +14,7 @@ from convstep import layers
 from convstep.checks import Array
 from convstep.errors import DataError
 from convstep.interop import keras as interop
+from convstep.interop.keras.archive import CONFIG, METADATA, WEIGHTS, read_parts, write_parts
 from convstep.models import Model, Sequential
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed (extra data)")
@@ -88,6 +89,30 @@ def test_files_of_keras_2_are_read(tmp_path: Path, make: Any) -> None:
     other = make(convstep)
     interop.load_weights(other, tmp_path / "m.h5")
     assert [w.tobytes() for w in other.get_weights()] == [w.tobytes() for w in model.get_weights()]
+
+
+@pytest.mark.parametrize("make", [*ARCHITECTURES, *LISTED], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("container", ["layers", "_layer_checkpoint_dependencies"])
+def test_the_keras_files_of_keras_2_are_read(tmp_path: Path, make: Any, container: str) -> None:
+    model, path, held = make(convstep), tmp_path / "m.keras", tmp_path / "w.h5"
+    interop.save(model, path)
+    parts = read_parts("test", path)
+    held.write_bytes(parts[WEIGHTS])
+    with h5py.File(held, "r+") as file:
+        renamed(file, container)
+    described = older({**json.loads(parts[CONFIG]), "module": "keras.src.engine.functional"})
+    metadata = json.dumps({"keras_version": "2.13.1"}).encode()
+    write_parts(path, {METADATA: metadata, CONFIG: json.dumps(described).encode(), WEIGHTS: held.read_bytes()})
+    assert [w.tobytes() for w in interop.load(path).get_weights()] == [w.tobytes() for w in model.get_weights()]
+
+
+def renamed(group: Any, container: str) -> None:
+    for name in list(group):
+        inner = group[name]
+        if isinstance(inner, h5py.Group):
+            renamed(inner, container)
+        if name == "layers" and container != name:
+            group.move(name, container)
 
 
 def small(activation: str = "relu") -> Sequential:

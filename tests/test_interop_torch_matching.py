@@ -214,12 +214,16 @@ def test_numbers_in_names_tell_an_order_that_safetensors_lost(tmp_path: Path) ->
     assert np.array_equal(model.layers[10].parameter("bias"), state["features.30.bias"])
 
 
-def test_modules_of_the_same_shapes_without_an_order_ask_for_names() -> None:
+def test_modules_of_the_same_shapes_without_an_order_ask_for_names(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
     model = chain(la.Conv2D(3, 3), la.Conv2D(3, 3))
     state = convolution("encoder", 3, 3) | convolution("decoder", 3, 3)
     assert load_weights(model, state) == {"encoder": "conv2d", "decoder": "conv2d_1"}
     fact = 'the order does not tell whether "decoder" belongs to "conv2d" or to "conv2d_1": both fit'
     assert refused(model, by_alphabet(state)).startswith(OP + fact)
+    save_file(state, tmp_path / "w.safetensors")
+    assert refused(model, tmp_path / "w.safetensors").startswith(OP + fact)
     mixed = convolution("conv1", 3, 3) | normalization("bn1", 3) | convolution("conv2", 3, 3) | normalization("bn2", 3)
     model = chain(la.Conv2D(3, 3), la.BatchNormalization(), la.Conv2D(3, 3), la.BatchNormalization())
     found = load_weights(model, by_alphabet(mixed))

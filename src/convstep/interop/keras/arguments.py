@@ -19,6 +19,7 @@ KERNELS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint", "fil
 INHERITED = {"DepthwiseConv2D": KERNELS, "SeparableConv2D": KERNELS[:3]}
 IDLE = ("renorm_momentum", "batch_input_shape", "input_shape", "input_dtype")  # which say nothing, or are read elsewhere
 RENAMED = {("InputLayer", "batch_input_shape"): "batch_shape", ("LeakyReLU", "alpha"): "negative_slope"}
+PACKAGES = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.")
 SAME = {"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity"}
 
 
@@ -162,8 +163,9 @@ def is_kerass(item: Mapping[str, Any]) -> bool:
     """Return whether a class, by its module and the name under which it is registered, is one of Keras's own."""
     module, registered, name = item.get("module"), item.get("registered_name"), item.get("class_name")
     own = registered is None or registered == name or (name == "function" and registered == item.get("config"))
-    heads = ("keras", "tf_keras", "builtins", "tensorflow", "tensorflow.python.keras", "tensorflow.keras")
-    return own and (module is None or (isinstance(module, str) and (module in heads or module.startswith(("keras.", "tf_keras.")))))
+    if not own or module is None:
+        return own
+    return isinstance(module, str) and (module == "builtins" or f"{module}.".startswith(PACKAGES))
 
 
 ELEMENTWISE: dict[str, Any] = {kind.__name__: kind for kind in Elementwise.__subclasses__() if kind.__module__.startswith("convstep.")}

@@ -22,7 +22,6 @@ from convstep.interop.keras.living import copy_weights, is_old
 from convstep.interop.keras.pieces import Piece, two_lines
 from convstep.models import Model
 
-GROUPS = ("model_weights",)
 MOST_WEIGHTS = 2**34  # bytes of model.weights.h5 in a folder
 
 
