@@ -28,7 +28,7 @@ SIMPLE = {
     r"^test_sequence_": "sequences",
     r"^test_gradient_": "gradients as operators of a graph",
 }
-LEAST = {"Node": 1262, "PyTorchConverted": 82, "PyTorchOperator": 35, "Simple": 7}
+LEAST = {"Node": 1290, "PyTorchConverted": 82, "PyTorchOperator": 35, "Simple": 7}
 
 
 @pytest.fixture(scope="module")

@@ -297,6 +297,34 @@ def split(rng: Draw) -> Case:
     return [x, np.array([1, 2, 3])], {"axis": -1}, {"opset": opset, "outputs": 3}
 
 
+def recurrent(gates: int, states: int) -> Callable[[Draw], Case]:
+    def draw(rng: Draw) -> Case:
+        direction = some(rng, "forward", "reverse", "bidirectional")
+        d, n, hidden = 2 if direction == "bidirectional" else 1, 3, 4
+        x = floats(rng, 5, n, 6)
+        bias = floats(rng, d, 2 * gates * hidden) if rng.random() < 0.7 else None
+        lengths = np.array([5, 2, 4], np.int32) if rng.random() < 0.5 else None
+        inputs = [x, floats(rng, d, gates * hidden, 6), floats(rng, d, gates * hidden, hidden), bias, lengths]
+        inputs += [floats(rng, d, n, hidden) if rng.random() < 0.7 else None for _ in range(states)]
+        inputs += [floats(rng, d, 3 * hidden) if rng.random() < 0.5 else None] if states == 2 else []
+        attributes: dict[str, Any] = {"direction": direction, "hidden_size": hidden}
+        if gates == 3:
+            attributes["linear_before_reset"] = some(rng, 0, 1)
+        return inputs, attributes, {"opset": some(rng, 7, 14), "outputs": 1 + states}
+
+    return draw
+
+
+def boxes(rng: Draw) -> Case:
+    corners = rng.random((2, 20, 4)).astype(np.float32)
+    limits: list[Array | None] = [np.array([int(rng.integers(0, 8))]), np.array([0.3], np.float32), np.array([0.4], np.float32)]
+    return (
+        [corners, rng.random((2, 3, 20)).astype(np.float32), *limits[: int(rng.integers(4))]],
+        {"center_point_box": some(rng, 0, 1)},
+        {"opset": 11},
+    )
+
+
 REDUCTIONS = ["L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare"]
 DRAWS: dict[str, tuple[str, Callable[[Draw], Case]]] = {
     "ArgMax": ("ArgMax", arg),
@@ -306,16 +334,20 @@ DRAWS: dict[str, tuple[str, Callable[[Draw], Case]]] = {
     "Conv": ("Conv", conv),
     "ConvTranspose": ("ConvTranspose", conv_transpose),
     "DequantizeLinear": ("DequantizeLinear", dequantized),
+    "GRU": ("GRU", recurrent(3, 1)),
     "Gather": ("Gather", gathered),
     "Gemm": ("Gemm", gemm),
     "Hardmax": ("Hardmax", along),
     "LRN": ("LRN", lrn),
+    "LSTM": ("LSTM", recurrent(4, 2)),
     "LayerNormalization": ("LayerNormalization", normalization),
     "LogSoftmax": ("LogSoftmax", along),
     "LpPool": ("LpPool", lp_pool),
     "MatMul": ("MatMul", product),
     "MaxPool": ("MaxPool", max_pool),
+    "NonMaxSuppression": ("NonMaxSuppression", boxes),
     "Pad": ("Pad", padded),
+    "RNN": ("RNN", recurrent(1, 1)),
     "QLinearConv": ("QLinearConv", integer_conv),
     "QuantizeLinear": ("QuantizeLinear", quantized),
     "Resize": ("Resize", resize),

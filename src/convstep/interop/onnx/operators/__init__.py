@@ -14,6 +14,7 @@ from convstep.errors import ConvStepError, DataError, MissingExtraError
 from convstep.interop.onnx.operators import (
     activations,
     convolution,
+    detecting,
     elementwise,
     making,
     matrices,
@@ -21,6 +22,7 @@ from convstep.interop.onnx.operators import (
     padding,
     pooling,
     quantizing,
+    recurrent,
     reducing,
     resizing,
     selecting,
@@ -36,6 +38,7 @@ OLDEST, NEWEST = 1, 28
 MODULES = (
     activations,
     convolution,
+    detecting,
     elementwise,
     making,
     matrices,
@@ -43,6 +46,7 @@ MODULES = (
     padding,
     pooling,
     quantizing,
+    recurrent,
     reducing,
     resizing,
     selecting,
