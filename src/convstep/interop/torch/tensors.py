@@ -117,9 +117,9 @@ class Storages:
             if self.stored < 0:
                 raise PickleError(f"its storages would take more than {FREE + RATIO * self.size} bytes, {RATIO} times the file and 64 MiB")
             raw = np.frombuffer(self.read(view.key, view.count * kind.itemsize), np.uint8)
-            cells = raw != 0 if view.dtype == "?" else raw.view(kind)
-            swapped = cells.byteswap() if self.swapped and kind.kind != "b" else cells
-            self.known[view.key] = (view.dtype, swapped)
+            order = ">" if self.swapped else "<"
+            cells = raw != 0 if view.dtype == "?" else raw.view(kind.newbyteorder(order)).astype(kind, copy=False)
+            self.known[view.key] = (view.dtype, cells)
         dtype, found = self.known[view.key]
         if dtype != view.dtype or found.size != view.count:
             raise PickleError(f"the storage {shown(view.key)} is used in two ways: {found.size} x {dtype} and {view.count} x {view.dtype}")
