@@ -151,17 +151,18 @@ def _work_on_channels(draw: Any, shape: tuple[int, ...], edge: str) -> None:
         room = guarded((*shape[:3], before + channels + behind), x.dtype, edge)[..., before : before + channels]
         for order in itertools.permutations(range(4)):
             np.testing.assert_array_equal(current_engine().arrange(x.transpose(order)), x.transpose(order))
-        for run in (
-            lambda engine, room=room: engine.arrange(x, room),
-            lambda engine, room=room: engine.affine(x, scale, shift, floor=True, out=room),
-            lambda engine: engine.local_response(x, 5, 0.1, 0.75, 1.0),
-            lambda engine: engine.combine("product", x, scale),
-            lambda engine: engine.combine("minus", scale, x),
-            lambda engine: engine.window_sum(x, window, mean=True),
-            lambda engine: engine.activate("hard_silu", x, 0.0, None),
-        ):
-            want = run(ENGINE).copy()
-            np.testing.assert_allclose(run(current_engine()), want, rtol=1e-5, atol=1e-5)
+        want = worked_on(ENGINE, x, room.copy(), (scale, shift), window)
+        for got, right in zip(worked_on(current_engine(), x, room, (scale, shift), window), want, strict=True):
+            np.testing.assert_allclose(got, right, rtol=1e-5, atol=1e-5)
+
+
+def worked_on(engine: Any, x: Array, room: Array, rows: tuple[Array, Array], window: Any) -> list[Array]:
+    """What an engine makes of an image's channels."""
+    return [
+        engine.arrange(x, room).copy(), engine.affine(x, *rows, floor=True, out=room), engine.local_response(x, 5, 0.1, 0.75, 1.0),
+        engine.combine("product", x, rows[0]), engine.combine("minus", rows[0], x), engine.window_sum(x, window, mean=True),
+        engine.activate("hard_silu", x, 0.0, None),
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":

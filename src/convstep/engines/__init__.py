@@ -25,26 +25,28 @@ class Engine:
     Attributes
     ----------
     name : str
-    correlate : (x, w, b or None, window, groups, floor=False) -> y
-        Slide filters w (kernel rows, kernel columns, channels / groups, filters) over x; with `floor`, 0 where the result is negative.
+    correlate : (x, w, b or None, window, groups, floor=False, out=None) -> y
+        Slide filters w (kernel rows, kernel columns, channels / groups, filters) over x; with `floor`, 0 where the result is negative. Here
+        and below the result may go to `out`, of the result's shape and any strides.
     correlate_to_x : (dy, w, window, groups) -> dx
         Its transpose towards x. The window knows the size of x.
     correlate_to_w : (dy, x, window, groups) -> dw
         Its transpose towards w.
     pixel_sum : (dy) -> db
         The sum of each channel over all pixels of all images: towards a bias.
-    max_pool : (x, window) -> y
+    max_pool : (x, window, out=None) -> y
         The largest value of each window; the padding never wins.
     max_pool_to_x : (dy, x, window, ties, floor=False) -> dx
         Hand dy to the largest value of each window: to the "first" of equals, or to "all" of them; with `floor`, only to values above 0.
-    window_sum : (x, window) -> y
-        The sum of each window, channel by channel.
+    window_sum : (x, window, mean=False, out=None) -> y
+        The sum of each window, channel by channel; with `mean`, divided by how many cells of the image the window meets.
     window_sum_to_x : (dy, window) -> dx
         Its transpose.
     activate : (name, x, slope, out or None) -> y
-        "relu", "relu6", "leaky_relu" (which has the slope), "sigmoid" or "tanh". The result may go to `out`, which may be x itself.
+        "relu", "relu6", "leaky_relu" (which has the slope), "sigmoid", "tanh", "silu", "hard_sigmoid" or "hard_silu". The result may go to
+        `out`, which may be x itself.
     activate_to_x : (name, dy, y, slope) -> dx
-        Its gradient, from what it returned.
+        Its gradient, from what it returned; of the first five alone.
     moments : (x) -> (mean, variance)
         Of each channel of x (m, cells, channels).
     normalize : (x, mean, inverse, gamma or None, beta or None, floor=False) -> y
@@ -68,6 +70,17 @@ class Engine:
     resample : (x, matrices, starts, fill) -> y
         Each image of x (m, height, width, channels) as it is seen through its own matrix: cell (i, j) of the result, counted from the
         middle, is taken from `matrix @ (i, j) + start`, counted from the first cell; outside of the image it is `fill`.
+    empty : (shape, dtype) -> array
+        Memory for a result.
+    combine : (name, one, other) -> y
+        "plus", "minus", "product", "quotient", "largest" or "smallest" of two arrays, entry by entry; they are repeated as in NumPy.
+    arrange : (x, out=None) -> y
+        A copy of an array of any shape and strides, in one piece.
+    affine : (x, scale, shift, floor=False, out=None) -> y
+        x * scale + shift along the last axis of an array of any shape; with `floor`, 0 where that is negative. `out` is not x.
+    local_response : (x, size, alpha, beta, bias) -> y
+        x / (bias + alpha / size * s) ** beta along the last axis, where s are the squares from (size - 1) // 2 channels before each one to
+        size // 2 behind it, added up (Krizhevsky, Sutskever and Hinton 2012, section 3.3).
     workers : () -> int
         How many threads share the work.
     program : (function, arrays, frozen=...) -> program, or None
@@ -82,9 +95,9 @@ class Engine:
     correlate_to_x: Callable[[Array, Array, Window2d, int], Array]
     correlate_to_w: Callable[[Array, Array, Window2d, int], Array]
     pixel_sum: Callable[[Array], Array]
-    max_pool: Callable[[Array, Window2d], Array]
+    max_pool: Callable[..., Array]
     max_pool_to_x: Callable[..., Array]
-    window_sum: Callable[[Array, Window2d], Array]
+    window_sum: Callable[..., Array]
     window_sum_to_x: Callable[[Array, Window2d], Array]
     activate: Callable[[str, Array, float, Array | None], Array]
     activate_to_x: Callable[[str, Array, Array, float], Array]
@@ -99,6 +112,11 @@ class Engine:
     softmax: Callable[[Array], Array]
     softmax_to_x: Callable[[Array, Array], Array]
     resample: Callable[[Array, Array, Array, float], Array]
+    empty: Callable[..., Array]
+    combine: Callable[[str, Array, Array], Array]
+    arrange: Callable[..., Array]
+    affine: Callable[..., Array]
+    local_response: Callable[[Array, int, float, float, float], Array]
     workers: Callable[[], int]
     program: Callable[..., Program] | None
 

@@ -164,5 +164,4 @@ def _shared(engine: Engine, sums: Array, counts: Array | None) -> Array:
     count = None if counts is None or counts.ndim else float(counts)
     if count is not None and math.frexp(count)[0] == 0.5:
         return engine.times(sums, 1 / count)
-    shares: Array = sums / counts
-    return shares
+    return sums if counts is None else engine.combine("quotient", sums, counts)

@@ -4,6 +4,10 @@ from dataclasses import replace
 from functools import partial
 
 from convstep.engines.compiled.arithmetic import plus, product, softmax, softmax_to_x, times
+from convstep.engines.compiled.arranging import arrange
+from convstep.engines.compiled.arrays import empty
+from convstep.engines.compiled.channels import affine, local_response
+from convstep.engines.compiled.combining import combine
 from convstep.engines.compiled.elementwise import activate, activate_to_x
 from convstep.engines.compiled.linear import correlate, correlate_to_w, correlate_to_x
 from convstep.engines.compiled.normalization import moments, normalize, normalize_to_gamma_beta, normalize_to_x
@@ -41,6 +45,11 @@ EXACT = replace(
     softmax=softmax,
     softmax_to_x=softmax_to_x,
     resample=resample,
+    empty=empty,
+    combine=combine,
+    arrange=arrange,
+    affine=affine,
+    local_response=local_response,
     workers=workers,
     program=Program,
 )

@@ -1,7 +1,10 @@
 """What happens between layers, in one pass over memory; what has no kernel goes to NumPy."""
 
 from convstep.checks import Array
+from convstep.engines.compiled.arranging import laid_out
 from convstep.engines.compiled.arrays import empty
+from convstep.engines.compiled.combining import combine
+from convstep.engines.compiled.elementwise import activate
 from convstep.engines.compiled.native import address_of, bits_of, kernel, packed
 from convstep.engines.compiled.suiting import suits
 from convstep.engines.compiled.threads import run
@@ -12,8 +15,12 @@ CHUNK = 1 << 14  # numbers of a job
 
 def plus(one: Array, other: Array, *, floor: bool) -> Array:
     """Return one + other; see `Engine`."""
-    if not _alike(one, other):
+    if not suits(one, other):
         return plain.plus(one, other, floor=floor)
+    if one.shape != other.shape:
+        y = combine("plus", one, other)
+        return activate("relu", y, 0.0, y) if floor else y
+    one, other = laid_out(one), laid_out(other)
     y = empty(one.shape, one.dtype)
     numbers = packed(address_of(one), address_of(other), address_of(y), y.size, CHUNK, int(floor))
     run(kernel("arithmetic.plus", y.itemsize), -(-y.size // CHUNK), numbers)
@@ -22,8 +29,9 @@ def plus(one: Array, other: Array, *, floor: bool) -> Array:
 
 def times(x: Array, factor: float) -> Array:
     """Return factor * x; see `Engine`."""
-    if not suits(x) or not x.flags.c_contiguous:
+    if not suits(x):
         return plain.times(x, factor)
+    x = laid_out(x)
     y = empty(x.shape, x.dtype)
     run(kernel("arithmetic.times", x.itemsize), -(-x.size // CHUNK), packed(address_of(x), address_of(y), x.size, CHUNK, bits_of(factor)))
     return y
@@ -31,16 +39,12 @@ def times(x: Array, factor: float) -> Array:
 
 def product(one: Array, other: Array) -> Array:
     """Return one * other; see `Engine`."""
-    if not _alike(one, other):
-        return plain.product(one, other)
-    y = empty(one.shape, one.dtype)
-    numbers = packed(address_of(one), address_of(other), address_of(y), y.size, CHUNK)
-    run(kernel("arithmetic.product", y.itemsize), -(-y.size // CHUNK), numbers)
-    return y
+    return combine("product", one, other)
 
 
 def softmax(x: Array) -> Array:
     """Return shares along the last axis; see `Engine`."""
+    x = laid_out(x)
     if not _in_rows(x):
         return plain.softmax(x)
     y = empty(x.shape, x.dtype)
@@ -55,11 +59,6 @@ def softmax_to_x(dy: Array, y: Array) -> Array:
     dx = empty(y.shape, y.dtype)
     _run_rows("arithmetic.softmax_to_x", dy, y, dx)
     return dx
-
-
-def _alike(one: Array, other: Array) -> bool:
-    """Return whether the numbers of two arrays stand opposite each other in memory."""
-    return suits(one, other) and one.shape == other.shape and one.flags.c_contiguous and other.flags.c_contiguous
 
 
 def _in_rows(*arrays: Array) -> bool:

@@ -47,11 +47,10 @@ class _Cut(NamedTuple):
     met: int
 
 
-def depthwise(x: Array, w: Array, b: Array | None, window: Window2d) -> Array:
-    """Slide each filter over its channel."""
-    y = empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
+def depthwise(x: Array, w: Array, b: Array | None, window: Window2d, y: Array, *, floor: bool) -> Array:
+    """Slide each filter over its channel; the result goes to y."""
     bias = None if b is None else np.ascontiguousarray(b)
-    _slide(x, w, bias, (forward(window.height), forward(window.width)), y)
+    _slide(x, w, bias, (forward(window.height), forward(window.width)), y, floor=floor)
     return y
 
 
@@ -86,13 +85,13 @@ def depthwise_to_w(dy: Array, x: Array, window: Window2d) -> Array:
         return np.asarray(partial.sum(axis=0))
 
 
-def _slide(x: Array, w: Array, b: Array | None, walk: Walk, y: Array) -> None:
+def _slide(x: Array, w: Array, b: Array | None, walk: Walk, y: Array, *, floor: bool = False) -> None:
     """Write to y what the filters make of x."""
     if not y.size:
         return
     down, across = walk
     weights = np.ascontiguousarray(w[np.ix_(down.taps, across.taps)])
-    plan = _sliding(walk, w.shape[3], x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
+    plan = _sliding(walk, w.shape[3], int(floor), x.itemsize, threads(), x.shape, x.strides, y.shape, y.strides)
     place = address_of(y) + down.place * y.strides[1] + across.place * y.strides[2]
     with Buffers() as buffers:
         addresses = address_of(x), address_of(weights), 0 if b is None else address_of(b), place, buffers.take(plan.buffers)
@@ -104,7 +103,7 @@ def _slide(x: Array, w: Array, b: Array | None, walk: Walk, y: Array) -> None:
 
 @lru_cache(maxsize=512)
 def _sliding(
-    walk: Walk, filters: int, size: int, workers: int, x_shape: Shape, x_strides: Shape, y_shape: Shape, y_strides: Shape
+    walk: Walk, filters: int, floor: int, size: int, workers: int, x_shape: Shape, x_strides: Shape, y_shape: Shape, y_strides: Shape
 ) -> _Plan:
     down, across = walk
     times, fold = filters // x_shape[3], filters // y_shape[3]
@@ -116,7 +115,7 @@ def _sliding(
     numbers = packed(
         *x_strides, *x_shape[1:3], filters, times, fold, *_steps(walk),
         y_strides[0], y_strides[1] * down.stride, y_strides[2] * across.stride, down.count, across.count,
-        cut.height, cut.width, cut.parts, int(plain), buffer_size,
+        cut.height, cut.width, cut.parts, int(plain), floor, buffer_size,
     )  # fmt: skip
     return _Plan(kernel("depthwise.slide", size, lanes_for(filters, size), square), jobs, min(workers, jobs) * buffer_size, numbers)
 

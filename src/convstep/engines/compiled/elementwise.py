@@ -3,9 +3,8 @@
 One rule: every number is computed by itself, so results depend neither on the cut into chunks nor on the number of threads.
 """
 
-import numpy as np
-
 from convstep.checks import Array
+from convstep.engines.compiled.arranging import laid_out
 from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.native import address_of, bits_of, kernel, packed
 from convstep.engines.compiled.threads import run
@@ -14,6 +13,7 @@ from convstep.engines.numpy import elementwise as plain
 CHUNK = 1 << 14  # numbers of a job
 SIZES = {"relu": (4, 8), "relu6": (4, 8), "leaky_relu": (4, 8), "tanh": (4,), "sigmoid": (4,)}  # bytes of the numbers a kernel is for
 SIZES_TO_X = dict.fromkeys(SIZES, (4, 8))
+SIZES |= {"silu": (4,), "hard_sigmoid": (4, 8), "hard_silu": (4, 8)}
 
 
 def activate(name: str, x: Array, slope: float, out: Array | None) -> Array:
@@ -38,11 +38,6 @@ def activate_to_x(name: str, dy: Array, y: Array, slope: float) -> Array:
     numbers = packed(address_of(dy), address_of(y), address_of(dx), dy.size, CHUNK, bits_of(slope))
     run(kernel(f"elementwise.{name}_to_x", dy.itemsize), -(-dy.size // CHUNK), numbers)
     return dx
-
-
-def laid_out(x: Array) -> Array:
-    """Return an array whose numbers lie one after the other, each on an address of its size."""
-    return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
 
 
 def _is_float(x: Array, sizes: tuple[int, ...]) -> bool:

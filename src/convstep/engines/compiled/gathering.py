@@ -65,7 +65,8 @@ def _gathering(
     direct = down.stays_inside(x_shape[1]) and across.stays_inside(x_shape[2]) and groups == 1 and x_strides[3] == size
     direct = direct and x_strides[2] != 0  # a tile counts its terms by how far they have come
     images, out_h, out_w, shape = x_shape[0], down.count, across.count, x_shape[1:3]
-    if direct and single_pixels(walk, size, (x_shape, x_strides), (dy_shape, dy_strides)):
+    in_one_piece = contiguous(x_shape, x_strides, size) and contiguous(dy_shape, dy_strides, size)
+    if direct and in_one_piece and single_pixels(walk, size, (x_shape, x_strides), (dy_shape, dy_strides)):
         images, out_h, out_w, shape = 1, 1, images * out_h * out_w, (1, images * out_h * out_w)
     block_h, block_w = block_of(out_h, out_w, max(PACKED // (tile.width * size), 16), 1)
     while block_h * block_w > 1 and reach_of(down, block_h) * reach_of(across, block_w) * channels * size > COPIED:

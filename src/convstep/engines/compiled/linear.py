@@ -9,9 +9,9 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.engines.compiled import pixels, planes, winograd
+from convstep.engines.compiled.arranging import arrange
 from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.depthwise import depthwise, depthwise_to_w, depthwise_to_x
-from convstep.engines.compiled.elementwise import activate
 from convstep.engines.compiled.finite import all_finite
 from convstep.engines.compiled.gathering import gather
 from convstep.engines.compiled.scattering import scatter, work_of_scattering
@@ -27,16 +27,19 @@ PHASES = 64  # most phases of strides that filters slide in
 CALL = 60_000  # cycles that a call of kernels takes, however little they do
 
 
-def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False, exact: bool) -> Array:
+def correlate(
+    x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False, out: Array | None = None, exact: bool
+) -> Array:
     """Slide filters over images; see `Engine`."""
-    if not suits(x, w, b):
-        return NUMPY.correlate(x, w, b, window, groups, floor=floor)
-    if _is_depthwise(w, groups):
-        y = depthwise(x, w, b, window)
-        return activate("relu", y, 0.0, y) if floor else y
-    y = empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
+    if not suits(x, w, b, out):
+        return NUMPY.correlate(x, w, b, window, groups, floor=floor, out=out)
+    y = empty((x.shape[0], *window.out, w.shape[3]), x.dtype) if out is None else out
     if not y.size:
         return y
+    if y.strides[3] != y.itemsize:  # kernels write filters side by side
+        return arrange(correlate(x, w, b, window, groups, floor=floor, exact=exact), y)
+    if _is_depthwise(w, groups):
+        return depthwise(x, w, b, window, y, floor=floor)
     walk = forward(window.height), (forward(window.width),)
     bias, filters = None if b is None else np.ascontiguousarray(b), straight(w, groups)
     if exact or not winograd.slide(x, w, bias, (walk[0], walk[1][0]), filters, y, floor=floor):

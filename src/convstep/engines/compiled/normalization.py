@@ -6,9 +6,9 @@ One rule: the cut into blocks follows from the shape alone, so results do not de
 import numpy as np
 
 from convstep.checks import Array
+from convstep.engines.compiled.arranging import laid_out
 from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.buffers import Buffers
-from convstep.engines.compiled.elementwise import laid_out
 from convstep.engines.compiled.native import address_of, kernel, packed
 from convstep.engines.compiled.threads import run, threads
 from convstep.engines.numpy import normalization as plain

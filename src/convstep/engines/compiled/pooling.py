@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from convstep.checks import Array
 from convstep.engines import Ties
+from convstep.engines.compiled.arranging import arrange, pixel_stride
 from convstep.engines.compiled.arrays import empty
 from convstep.engines.compiled.buffers import Buffers
 from convstep.engines.compiled.native import Kernel, address_of, kernel, packed
@@ -22,6 +23,7 @@ FEW = 16  # cells of a window that are written one by one, rather than cleared a
 UNROLLED = (2, 3)  # sizes of windows with code of their own
 OVERLAP = 4  # windows that a band holds for one that two bands look at
 JOBS = 16  # jobs at least, where there are so many rows
+SUM, LARGEST, MEAN = range(3)  # as in kernels.pooling
 PLACES = 2**31  # cells in float32 count so far
 Shape: TypeAlias = tuple[int, ...]
 
@@ -35,14 +37,14 @@ class _Plan(NamedTuple):
     numbers: bytes
 
 
-def max_pool(x: Array, window: Window2d) -> Array:
+def max_pool(x: Array, window: Window2d, *, out: Array | None = None) -> Array:
     """Take the largest value of each window; see `Engine`."""
-    return _fold(x, window, largest=True) if suits(x) else NUMPY.max_pool(x, window)
+    return _fold(x, window, LARGEST, out) if suits(x, out) else NUMPY.max_pool(x, window, out=out)
 
 
-def window_sum(x: Array, window: Window2d) -> Array:
+def window_sum(x: Array, window: Window2d, *, mean: bool = False, out: Array | None = None) -> Array:
     """Add up each window; see `Engine`."""
-    return _fold(x, window, largest=False) if suits(x) else NUMPY.window_sum(x, window)
+    return _fold(x, window, MEAN if mean else SUM, out) if suits(x, out) else NUMPY.window_sum(x, window, mean=mean, out=out)
 
 
 def max_pool_to_x(dy: Array, x: Array, window: Window2d, ties: Ties, *, floor: bool = False) -> Array:
@@ -68,10 +70,13 @@ def window_sum_to_x(dy: Array, window: Window2d) -> Array:
     return dx
 
 
-def _fold(x: Array, window: Window2d, *, largest: bool) -> Array:
-    y = empty((x.shape[0], *window.out, x.shape[3]), x.dtype)
+def _fold(x: Array, window: Window2d, kind: int, out: Array | None) -> Array:
+    y = empty((x.shape[0], *window.out, x.shape[3]), x.dtype) if out is None else out
+    to = pixel_stride(y)
+    if to is None:
+        return arrange(_fold(x, window, kind, None), y)
     if y.size:
-        plan = _folding(window, x.itemsize, largest, threads(), x.shape, x.strides)
+        plan = _folding(window, x.itemsize, kind, threads(), x.shape, x.strides, to)
         with Buffers() as buffers:
             run(plan.code, plan.jobs, packed(address_of(x), address_of(y), buffers.take(plan.buffers)) + plan.numbers)
     return y
@@ -81,7 +86,7 @@ def _fold(x: Array, window: Window2d, *, largest: bool) -> Array:
 
 
 @lru_cache(maxsize=512)
-def _folding(window: Window2d, size: int, largest: bool, workers: int, shape: Shape, strides: Shape) -> _Plan:  # noqa: FBT001 - it is a key
+def _folding(window: Window2d, size: int, kind: int, workers: int, shape: Shape, strides: Shape, to: int) -> _Plan:
     images, height, width, channels = shape
     down, across = window.height, window.width
     lines, pixel = images * down.out, channels * size
@@ -92,9 +97,9 @@ def _folding(window: Window2d, size: int, largest: bool, workers: int, shape: Sh
     block_h = _band(lines, down.stride * width * pixel)
     buffer_size = _rounded(min((block_w - 1) * across.stride + across.reach, width) * pixel) if block_w else 0
     jobs = -(-lines // block_h) * (-(-across.out // block_w) if block_w else 1)
-    numbers = packed(*strides, height, width, channels, *_walk(window), images, *window.out, block_h, block_w, buffer_size)
+    numbers = packed(*strides, height, width, channels, *_walk(window), images, *window.out, to, block_h, block_w, buffer_size)
     return _Plan(
-        kernel("pooling.fold", size, lanes_for(channels, size), widest(size), int(largest)), jobs, min(workers, jobs) * buffer_size, numbers
+        kernel("pooling.fold", size, lanes_for(channels, size), widest(size), kind), jobs, min(workers, jobs) * buffer_size, numbers
     )
 
 

@@ -1,8 +1,8 @@
 """Images seen through matrices, on a compiled kernel; its bits are those of NumPy's."""
 
 from convstep.checks import Array
+from convstep.engines.compiled.arranging import laid_out
 from convstep.engines.compiled.arrays import empty
-from convstep.engines.compiled.elementwise import laid_out
 from convstep.engines.compiled.native import address_of, bits_of, kernel, packed
 from convstep.engines.compiled.suiting import suits
 from convstep.engines.compiled.threads import run

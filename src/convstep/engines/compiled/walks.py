@@ -87,7 +87,12 @@ def exchanged(w: Array, groups: int) -> Filters:
 def single_pixels(walk: tuple[Line, Line], size: int, *images: tuple[Shape, Shape]) -> bool:
     """Return whether windows are single pixels side by side, so that all images are one row of them."""
     ones = all(len(line.taps) == line.step == line.stride == 1 and line.place == 0 for line in walk)
-    return ones and images[0][0][:3] == images[1][0][:3] and all(contiguous(shape, strides, size) for shape, strides in images)
+    return ones and images[0][0][:3] == images[1][0][:3] and all(in_one_row(shape, strides, size) for shape, strides in images)
+
+
+def in_one_row(shape: Shape, strides: Shape, size: int) -> bool:
+    """Return whether all pixels lie at one distance from each other, and the channels of a pixel side by side."""
+    return strides == (shape[1] * shape[2] * strides[2], shape[2] * strides[2], strides[2], size)
 
 
 def contiguous(shape: Shape, strides: Shape, size: int) -> bool:

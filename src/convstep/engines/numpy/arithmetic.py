@@ -27,6 +27,13 @@ def product(one: Array, other: Array) -> Array:
 
 
 @np.errstate(all="ignore")
+def combine(name: str, one: Array, other: Array) -> Array:
+    """Combine two arrays; see `Engine`."""
+    y: Array = _COMBINE[name](one, other)
+    return y
+
+
+@np.errstate(all="ignore")
 def softmax(x: Array) -> Array:
     """Return shares along the last axis; see `Engine`."""
     shares = np.exp(x - x.max(axis=-1, keepdims=True))
@@ -40,3 +47,8 @@ def softmax_to_x(dy: Array, y: Array) -> Array:
     """Carry a gradient back from the shares; see `Engine`."""
     dx: Array = y * (dy - (dy * y).sum(axis=-1, keepdims=True))
     return dx
+
+
+_COMBINE = {
+    "plus": np.add, "minus": np.subtract, "product": np.multiply, "quotient": np.divide, "largest": np.maximum, "smallest": np.minimum,
+}  # fmt: skip

@@ -11,18 +11,22 @@ import numpy as np
 
 from convstep.checks import Array
 from convstep.engines.numpy.blocks import length, overlap, rectangle
+from convstep.engines.numpy.channels import arrange
 from convstep.engines.numpy.depthwise import depthwise, depthwise_to_w, depthwise_to_x
 from convstep.engines.numpy.tiles import Block, Tiles, fastest
 from convstep.geometry import Axis, Window2d
 
 
 @np.errstate(all="ignore")
-def correlate(x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False) -> Array:
+def correlate(
+    x: Array, w: Array, b: Array | None, window: Window2d, groups: int, *, floor: bool = False, out: Array | None = None
+) -> Array:
     """Slide filters over images; see `Engine`."""
     if 1 < groups == x.shape[3]:
-        y = depthwise(x, w, b, window)
+        found = depthwise(x, w, b, window)
+        y = found if out is None else arrange(found, out)
     else:
-        y = np.empty((x.shape[0], *window.out, w.shape[3]), x.dtype)
+        y = np.empty((x.shape[0], *window.out, w.shape[3]), x.dtype) if out is None else out
         for c, k in _groups(x.shape[3], w.shape[3], groups):
             _slide(x[..., c], w[..., k], None if b is None else b[k], window, y=y[..., k])
     return np.maximum(y, 0, out=y) if floor else y

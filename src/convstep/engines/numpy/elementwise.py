@@ -35,6 +35,9 @@ _ACTIVATE: dict[str, Callable[[Array, float], Array]] = {
     "leaky_relu": lambda x, slope: np.where(x > 0, x, slope * x),
     "sigmoid": _sigmoid,
     "tanh": lambda x, _: np.tanh(x),
+    "silu": lambda x, _: x * _sigmoid(x, 0.0),
+    "hard_sigmoid": lambda x, _: np.clip(x / 6 + x.dtype.type(0.5), 0, 1),
+    "hard_silu": lambda x, _: x * np.clip(x / 6 + x.dtype.type(0.5), 0, 1),
 }
 _TO_X: dict[str, Callable[[Array, Array, float], Array]] = {
     "relu": lambda dy, y, _: np.where(y > 0, dy, 0),

@@ -15,15 +15,27 @@ from convstep.geometry import Axis, Window2d
 
 
 @np.errstate(all="ignore")
-def max_pool(x: Array, window: Window2d) -> Array:
+def max_pool(x: Array, window: Window2d, *, out: Array | None = None) -> Array:
     """Take the largest value of each window; see `Engine`."""
-    return _pool(x, window, np.maximum, -np.inf)
+    return _at(out, _pool(x, window, np.maximum, -np.inf))
 
 
 @np.errstate(all="ignore")
-def window_sum(x: Array, window: Window2d) -> Array:
+def window_sum(x: Array, window: Window2d, *, mean: bool = False, out: Array | None = None) -> Array:
     """Add up each window; see `Engine`."""
-    return _pool(x, window, np.add, 0.0)
+    y = _pool(x, window, np.add, 0.0)
+    if mean:
+        rows, columns = ([axis.covered(i, axis.interior) for i in range(axis.out)] for axis in (window.height, window.width))
+        y /= np.multiply.outer(rows, columns)[:, :, None].astype(y.dtype)
+    return _at(out, y)
+
+
+def _at(out: Array | None, y: Array) -> Array:
+    """Return a result, where the caller wants it."""
+    if out is None:
+        return y
+    out[...] = y
+    return out
 
 
 @np.errstate(all="ignore")

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -16,6 +17,7 @@ from convstep.checks import Array
 from convstep.engines import current_engine
 from convstep.models.predicting.computing import Step
 from convstep.models.predicting.planning import TYPES
+from convstep.models.predicting.rooms import Place, Rooms, places_of
 
 SEED = (1998, 11)  # of the numbers that a program is tried on, which must not be those that it was made with
 
@@ -31,7 +33,7 @@ class Piece:
 
     def __call__(self, *given: Any) -> list[Any]:
         """Follow the steps, and let every value go after its last reader."""
-        values = dict(zip(self.takes, given, strict=True))
+        values, rooms = dict(zip(self.takes, given, strict=True)), Rooms(self._places)
         left = Counter(place for step in self.steps for place in step.reads)
         left.update(self.gives)
         for place, step in enumerate(self.steps, self.first):
@@ -40,8 +42,13 @@ class Piece:
             for read in step.reads:
                 if not left[read]:
                     values.pop(read, None)
-            values[place] = step(*arrays)
+            values[place] = step(*arrays, into=rooms.at(place))
+            rooms.leave(place)
         return [values[place] for place in self.gives]
+
+    @cached_property
+    def _places(self) -> dict[int, Place]:
+        return places_of(self.steps, self.first)
 
     @property
     def own(self) -> bool:

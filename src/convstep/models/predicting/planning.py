@@ -12,15 +12,16 @@ import numpy as np
 from convstep.checks import Array
 from convstep.layers import (
     Activation,
-    AveragePooling2D,
     BatchNormalization,
     Conv2D,
+    Conv2DTranspose,
     Dense,
     DepthwiseConv2D,
     Dropout,
     Layer,
     LeakyReLU,
     MaxPooling2D,
+    PReLU,
     ReLU,
     Softmax,
     Symbol,
@@ -31,7 +32,8 @@ from convstep.models.graph import Graph, Part, call_key
 from convstep.models.predicting.computing import COMPUTE, Step
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
-ENGINES_OWN = ("relu", "relu6", "tanh", "sigmoid", "softmax")  # activations without options
+ENGINES_OWN = ("relu", "relu6", "tanh", "sigmoid", "softmax", "silu", "hard_sigmoid", "hard_silu")  # activations without options
+FOLDING = (BatchNormalization, Conv2D, Dense, DepthwiseConv2D)  # a normalization that follows is part of their weights
 PLAIN = ("", 0.0)  # of an activation that does nothing
 
 
@@ -87,7 +89,9 @@ class _Plan:
         elif before is not None and _folded(before, node):
             place = reads[0]
         else:
-            place = self.add(_step(node.layer, reads))
+            step = _step(node.layer, reads, rank=len(node.shape))
+            step.rank, step.channels = len(node.shape), node.shape[-1]
+            place = self.add(step)
             if before is not None:
                 _take_padding(self.steps)
                 place = self.inputs + len(self.steps) - 1
@@ -99,13 +103,13 @@ class _Plan:
         return self.steps[-1] if newest and self.readers[call_key(node.inputs[0])] == 1 else None
 
 
-def _step(layer: Any, reads: tuple[int, ...]) -> Step:
+def _step(layer: Any, reads: tuple[int, ...], *, rank: int) -> Step:
     """Return a layer as a step of its own."""
     if getattr(layer, "recordable", False):
         return Step(_frozen(layer), reads)
     has_activation = hasattr(layer, "activation") and not isinstance(layer, Activation)
     activation = _activation(layer.activation) if has_activation else PLAIN
-    own = type(layer) in COMPUTE and activation is not None and layer.dtype in TYPES and _suits(layer)
+    own = type(layer) in COMPUTE and activation is not None and layer.dtype in TYPES and _suits(layer, rank)
     if not own:
         return Step(_frozen(layer), reads, own=False)
     if isinstance(layer, Activation | ReLU | LeakyReLU | Softmax):
@@ -126,13 +130,13 @@ def _frozen(layer: Layer) -> Layer:
     return cast("Layer", deepcopy(alone))
 
 
-def _suits(layer: Any) -> bool:
+def _suits(layer: Any, rank: int) -> bool:
     """Return whether kernels alone do what the layer does with these options."""
     if isinstance(layer, Activation | ReLU | LeakyReLU | Softmax):
         return _activation(layer.function) is not None
-    if isinstance(layer, AveragePooling2D):
-        return bool(layer.padding == "valid")
-    return not isinstance(layer, BatchNormalization)  # that is folded, or left as it is
+    if isinstance(layer, BatchNormalization):
+        return layer.axis in {-1, rank - 1}
+    return bool(getattr(layer, "interpolation", "nearest") == "nearest")
 
 
 def _activation(function: Any) -> tuple[str, float] | None:
@@ -152,7 +156,12 @@ def _activation(function: Any) -> tuple[str, float] | None:
 
 
 def _weights(layer: Any) -> tuple[Array, Array | None] | None:
-    if not isinstance(layer, Conv2D | DepthwiseConv2D | Dense):
+    if isinstance(layer, BatchNormalization):
+        ones = np.ones(layer.parameter("moving_mean").shape, layer.dtype)
+        return _normalized(ones, None, layer)
+    if isinstance(layer, PReLU):
+        return layer.parameter("alpha").copy(), None
+    if not isinstance(layer, Conv2D | Conv2DTranspose | DepthwiseConv2D | Dense):
         return None
     kernel = layer.parameters[0].value
     if isinstance(layer, DepthwiseConv2D):
@@ -165,8 +174,8 @@ def _folded(before: Step, node: Symbol) -> bool:
     layer: Any = node.layer
     if before.activation or not before.own:
         return False
-    if isinstance(layer, BatchNormalization) and before.weights is not None and layer.axis in {-1, len(node.shape) - 1}:
-        before.weights = _normalized(*before.weights, layer)
+    if isinstance(layer, BatchNormalization) and isinstance(before.layer, FOLDING) and layer.axis in {-1, len(node.shape) - 1}:
+        before.weights = _normalized(*before.weights, layer) if before.weights is not None else None
         return True
     if isinstance(layer, Activation | ReLU | LeakyReLU | Softmax) and type(before.layer) is not ZeroPadding2D:
         found = _activation(layer.function)

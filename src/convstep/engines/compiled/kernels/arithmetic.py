@@ -39,19 +39,6 @@ def times(size):
     return times
 
 
-def product(size):
-    """Make the kernel y = one · other. One job is a chunk."""
-    run = RUNS[size]
-
-    def product(one, other, y, count, chunk, job, worker):
-        first = job * chunk * size
-        a, b, to = run(one + first), run(other + first), run(y + first)
-        for i in range(min(count - job * chunk, chunk)):
-            to[i] = a[i] * b[i]
-
-    return product
-
-
 def softmax(size):
     """Make the kernel exp(x) / sum(exp(x)) along rows of float32. One job is some rows."""
     run = RUNS[size]

@@ -68,12 +68,12 @@ def slide(size, lanes, square):
     One job is a block of outputs of one image, for a part of the filters. Filters of `square` x `square` cells get code of their own.
     """
     words, one, fill_buffer = vectors(size, lanes), vectors(size, 1), gathering(size, lanes)
-    load, store, plus, fma, fill = words.load, words.store, words.plus, words.fma, words.fill
+    load, store, plus, fma, fill, larger = words.load, words.store, words.plus, words.fma, words.fill, words.larger
     load_one, store_one, plus_one = one.load, one.store, one.plus
-    zero = NUMBERS[size](0)
+    zero, none = NUMBERS[size](0), NUMBERS[size](-float("inf"))
 
     @inner
-    def four(to, to_pixel, a, row, tap, step, w, w_tap, cells, start):
+    def four(to, to_pixel, a, row, tap, step, w, w_tap, cells, start, least):
         s0 = s1 = s2 = s3 = fill(zero)
         for p in range(cells[0]):
             for q in range(cells[1]):
@@ -82,18 +82,18 @@ def slide(size, lanes, square):
                 s1 = fma(load(place + step), weight, s1)
                 s2 = fma(load(place + 2 * step), weight, s2)
                 s3 = fma(load(place + 3 * step), weight, s3)
-        store(to, plus(s0, start))
-        store(to + to_pixel, plus(s1, start))
-        store(to + 2 * to_pixel, plus(s2, start))
-        store(to + 3 * to_pixel, plus(s3, start))
+        store(to, larger(least, plus(s0, start)))
+        store(to + to_pixel, larger(least, plus(s1, start)))
+        store(to + 2 * to_pixel, larger(least, plus(s2, start)))
+        store(to + 3 * to_pixel, larger(least, plus(s3, start)))
 
     @inner
-    def single(to, a, row, tap, w, w_tap, cells, start):
+    def single(to, a, row, tap, w, w_tap, cells, start, least):
         total = fill(zero)
         for p in range(cells[0]):
             for q in range(cells[1]):
                 total = fma(load(a + p * row + q * tap), load(w + (p * cells[1] + q) * w_tap), total)
-        store(to, plus(total, start))
+        store(to, larger(least, plus(total, start)))
 
     @inner
     def add_up(to, source, count, fold):
@@ -106,8 +106,9 @@ def slide(size, lanes, square):
     def slide(
         x, w, bias, y, buffers, x_image, x_row, x_pixel, x_channel, height, width, filters, times, fold,
         top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w,
-        y_image, y_row, y_pixel, out_h, out_w, block_h, block_w, parts, plain, buffer_size, job, worker,
+        y_image, y_row, y_pixel, out_h, out_w, block_h, block_w, parts, plain, floor, buffer_size, job, worker,
     ):  # fmt: skip
+        least = fill(zero if floor else none)
         counts = parts, -(-out_h // block_h), -(-out_w // block_w)
         part, n, i0, j0, rows, columns = block_of(job, counts, (block_h, block_w), (out_h, out_w))
         k0, k1 = part * filters // parts, (part + 1) * filters // parts
@@ -133,14 +134,13 @@ def slide(size, lanes, square):
                     c = min(piece * lanes, count - lanes) * size
                     start = load(bias + k0 * size + c) if bias else fill(zero)
                     weights, w_tap = w + k0 * size + c, filters * size
+                    down, across, step = tap_h * row, tap_w * pixel, step_w * pixel
                     if together and square:
-                        step = step_w * pixel
-                        four(to + c, to_pixel, cells + c, tap_h * row, tap_w * pixel, step, weights, w_tap, (square, square), start)
+                        four(to + c, to_pixel, cells + c, down, across, step, weights, w_tap, (square, square), start, least)
                     elif together:
-                        step = step_w * pixel
-                        four(to + c, to_pixel, cells + c, tap_h * row, tap_w * pixel, step, weights, w_tap, (kernel_h, kernel_w), start)
+                        four(to + c, to_pixel, cells + c, down, across, step, weights, w_tap, (kernel_h, kernel_w), start, least)
                     else:
-                        single(to + c, cells + c, tap_h * row, tap_w * pixel, weights, w_tap, (kernel_h, kernel_w), start)
+                        single(to + c, cells + c, down, across, weights, w_tap, (kernel_h, kernel_w), start, least)
                 if fold > 1:
                     for t in range(4 if together else 1):
                         place = y + n * y_image + (i0 + i) * y_row + (j0 + j + t) * y_pixel

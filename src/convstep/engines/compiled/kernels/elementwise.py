@@ -143,3 +143,25 @@ def sigmoid_to_x(size):
     """Make the kernel dy y (1 - y)."""
     one = NUMBERS[size](1)
     return _backward(size, inner(lambda dy, y, slope: dy * (y * (one - y))))
+
+
+def silu(size):
+    """Make the kernel x / (1 + exp(-x)), float32 alone."""
+    return _forward(size, inner(lambda x, slope: x * sigmoid_of(x)))
+
+
+@inner
+def _between(low, x, high):
+    return low if x < low else (high if x > high else x)
+
+
+def hard_sigmoid(size):
+    """Make the kernel x / 6 + 1/2, cut at 0 and 1."""
+    zero, half, one, six = (NUMBERS[size](number) for number in (0, 0.5, 1, 6))
+    return _forward(size, inner(lambda x, slope: _between(zero, x / six + half, one)))
+
+
+def hard_silu(size):
+    """Make the kernel x * (x / 6 + 1/2), the second cut at 0 and 1."""
+    zero, half, one, six = (NUMBERS[size](number) for number in (0, 0.5, 1, 6))
+    return _forward(size, inner(lambda x, slope: x * _between(zero, x / six + half, one)))

@@ -33,10 +33,13 @@ def owned_rows(number, band, top, height):
     return start, max(min((number + 1) * band + top, height), start)
 
 
-def fold(size, lanes, wide, largest):
+SUM, LARGEST, MEAN = range(3)
+
+
+def fold(size, lanes, wide, kind):
     """Make the kernel that combines the cells of each window, by `larger` or by `plus`.
 
-    y[n, i, j, c] = the largest or the sum over p, q of  x[n, top + i * step_h + p * tap_h, left + j * step_w + q * tap_w, c]
+    y[n, i, j, c] = the largest, the sum or the mean over p, q of  x[n, top + i * step_h + p * tap_h, left + j * step_w + q * tap_w, c]
 
     First the rows of a window, in long runs over columns and channels, into a buffer; then the columns of that. Where windows lie far
     apart or are too wide for a buffer (block_w == 0), cell by cell. One job is some rows of outputs, or a part of their columns.
@@ -44,8 +47,8 @@ def fold(size, lanes, wide, largest):
     narrow, broad = vectors(size, lanes), vectors(size, wide)
     load, load_apart, store, fill = narrow.load, narrow.load_apart, narrow.store, narrow.fill
     load_wide, store_wide = broad.load, broad.store
-    combine, combine_wide = (narrow.larger, broad.larger) if largest else (narrow.plus, broad.plus)
-    nothing = NUMBERS[size](-float("inf") if largest else 0.0)
+    combine, combine_wide = (narrow.larger, broad.larger) if kind == LARGEST else (narrow.plus, broad.plus)
+    nothing, number, times = NUMBERS[size](-float("inf") if kind == LARGEST else 0.0), NUMBERS[size], narrow.times
 
     @inner
     def fold_runs(to, source, row, rows, count):
@@ -79,16 +82,16 @@ def fold(size, lanes, wide, largest):
                 store(to + (w * channels + c) * size, total)
 
     @inner
-    def fold_columns(to, source, pixel, columns, channels):
+    def fold_columns(to, source, pixel, columns, channels, share):
         for piece in range(-(-channels // lanes)):
             c = min(piece * lanes, channels - lanes) * size
             total = load(source + c)
             for q in range(1, columns):
                 total = combine(total, load(source + q * pixel + c))
-            store(to + c, total)
+            store(to + c, times(total, fill(share)) if kind == MEAN else total)
 
     @inner
-    def fold_cells(to, source, strides, rows, columns, channels):
+    def fold_cells(to, source, strides, rows, columns, channels, share):
         row, pixel, channel = strides
         for piece in range(-(-channels // lanes)):
             c = min(piece * lanes, channels - lanes)
@@ -99,12 +102,12 @@ def fold(size, lanes, wide, largest):
                 for p in range(1, rows):
                     column = combine(column, load_apart(place + p * row, channel))
                 total = combine(total, column) if q else column
-            store(to + c * size, total)
+            store(to + c * size, times(total, fill(share)) if kind == MEAN else total)
 
     def fold(
         x, y, buffers, x_image, x_row, x_pixel, x_channel, height, width, channels,
         top, left, step_h, step_w, tap_h, tap_w, kernel_h, kernel_w,
-        images, out_h, out_w, block_h, block_w, buffer_size, job, worker,
+        images, out_h, out_w, y_pixel, block_h, block_w, buffer_size, job, worker,
     ):  # fmt: skip
         columns = block_w or out_w
         parts = -(-out_w // columns)
@@ -118,20 +121,25 @@ def fold(size, lanes, wide, largest):
             p0, p1 = met(top + i * step_h, tap_h, kernel_h, height)
             source = x + n * x_image + (top + i * step_h + p0 * tap_h) * x_row
             if block_w and p1 > p0 and w1 > w0:
-                if in_runs:
+                if x_channel == size and not in_runs:
+                    for w in range(w0, w1):
+                        fold_runs(buffer + (w - w0) * pixel, source + w * x_pixel, tap_h * x_row, p1 - p0, channels)
+                elif in_runs:
                     fold_runs(buffer, source + w0 * x_pixel, tap_h * x_row, p1 - p0, (w1 - w0) * channels)
                 else:
                     fold_pixels(buffer, source + w0 * x_pixel, (tap_h * x_row, x_pixel, x_channel), p1 - p0, w1 - w0, channels)
             for j in range(j0, j1):
-                to, w = y + (line * out_w + j) * pixel, left + j * step_w
+                to, w = y + (line * out_w + j) * y_pixel, left + j * step_w
                 q0, q1 = met(w, tap_w, kernel_w, width)
                 w += q0 * tap_w
+                share = number(1) / number(max((p1 - p0) * (q1 - q0), 1))
                 if p1 == p0 or q1 == q0:
-                    fold_cells(to, source, (0, 0, 0), 0, 0, channels)
+                    fold_cells(to, source, (0, 0, 0), 0, 0, channels, share)
                 elif block_w:
-                    fold_columns(to, buffer + (w - w0) * pixel, tap_w * pixel, q1 - q0, channels)
+                    fold_columns(to, buffer + (w - w0) * pixel, tap_w * pixel, q1 - q0, channels, share)
                 else:
-                    fold_cells(to, source + w * x_pixel, (tap_h * x_row, tap_w * x_pixel, x_channel), p1 - p0, q1 - q0, channels)
+                    steps = tap_h * x_row, tap_w * x_pixel, x_channel
+                    fold_cells(to, source + w * x_pixel, steps, p1 - p0, q1 - q0, channels, share)
 
     return fold
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from convstep.engines.compiled.kernels.words import I32
@@ -46,3 +47,15 @@ def from_bits(_context: Any, bits: Any) -> Any:
         return builder.bitcast(arguments[0], ir.FloatType())
 
     return types.float32(bits), generate
+
+
+@intrinsic
+def root(_context: Any, number: Any) -> Any:
+    """Return the square root, rounded once, in a form that becomes part of a vector."""
+
+    def generate(_target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = arguments[0].type
+        name = "llvm.sqrt.f32" if signature.args[0] == types.float32 else "llvm.sqrt.f64"
+        return builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name), arguments)
+
+    return number(number), generate

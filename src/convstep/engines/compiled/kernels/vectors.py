@@ -44,6 +44,7 @@ class Vectors(NamedTuple):
     transpose: Any  # (to, its stride, address, stride): as many vectors as there are lanes, the first lanes as the first vector
     fill: Any  # (number) -> vector
     plus: Any  # (vector, vector) -> vector
+    times: Any  # (vector, vector) -> vector
     fma: Any  # (a, b, c) -> a * b + c, rounded once
     larger: Any  # (best, x) -> vector; NaN stays, and wins
     share: Any  # (x, y, vector) -> vector; times 1 where x == y, else times 0
@@ -158,6 +159,13 @@ def _arithmetic(kind: Lanes, suffix: str) -> tuple[Any, ...]:
         return kind(one, other), generate
 
     @intrinsic
+    def times(_context: Any, one: Any, other: Any) -> Any:
+        def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.fmul(*arguments)
+
+        return kind(one, other), generate
+
+    @intrinsic
     def fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
         def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             function = ir.FunctionType(kind.vector, [kind.vector] * 3)
@@ -189,7 +197,7 @@ def _arithmetic(kind: Lanes, suffix: str) -> tuple[Any, ...]:
 
         return kind(x, value), generate
 
-    return fill, plus, fma, larger, share, positive
+    return fill, plus, times, fma, larger, share, positive
 
 
 def _places(kind: Lanes, whole: Lanes, size: int) -> tuple[Any, ...]:
