@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from convstep.checks import Array
+from convstep.engines import current_engine
 from convstep.errors import ArgumentTypeError
 from convstep.interop.onnx.operators import compute
 from convstep.interop.onnx.records import Node
@@ -76,3 +77,15 @@ class Operator(Layer):
         """Refuse: the file is where it is written down."""
         fact = f"{self.name}: {self.node.called} is no layer of convstep; only the ONNX file describes it, so keep that"
         raise ArgumentTypeError(f"{fact}\n  given {type(self).__name__}")
+
+
+class LocalResponse(Operator):
+    """LRN on images with their channels last, by the engine's own kernel (Krizhevsky, Sutskever and Hinton 2012, section 3.3)."""
+
+    recordable: ClassVar[bool] = True
+
+    def forward(self, x: Sequence[Array], **_mode: Any) -> tuple[Any, Any]:
+        """Divide every number by what its neighbours among the channels say."""
+        get = self.node.get
+        size, alpha, beta, bias = get("size"), get("alpha", 1e-4), get("beta", 0.75), get("bias", 1.0)
+        return current_engine().local_response(x[0], size, alpha, beta, bias), None
