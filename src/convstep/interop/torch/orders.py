@@ -16,6 +16,7 @@ __all__ = ["by_kinds", "in_order", "is_sorted", "natural", "torchvision_order", 
 Way: TypeAlias = dict[str, Site]
 Fits: TypeAlias = Mapping[str, set[str]]  # the names of the sites that each module fits
 MOST_TRIES = 20_000
+DIGITS = "0123456789"
 RESNET = re.compile(r"(conv1|bn1)|layer(\d+)\.(\d+)\.(?:(conv|bn)(\d)|downsample\.([01]))|(fc)")
 
 
@@ -100,18 +101,21 @@ def without_order(modules: Sequence[str], sites: Sequence[Site], fits: Fits) -> 
     """
     above = _ancestors(sites)
     earlier = {module: {other for other in modules if _has_smaller_number(other, module)} for module in modules}
+    later = {module: {other for other in modules if module in earlier[other]} for module in modules}
     ways: list[Way] = []
     placed: dict[str, Site] = {}  # in the order of the sites
+    done: set[str] = set()
     tries = 0
 
     def candidates() -> Iterator[str]:
         site = sites[len(placed)]
         left = [other.name for other in sites[len(placed) + 1 :] if site.name not in above[other.name]]
-        return iter([module for module in modules if module not in placed and site.name in fits[module] and possible(module, site, left)])
+        return iter([module for module in modules if module not in done and site.name in fits[module] and possible(module, site, left)])
 
     def possible(module: str, site: Site, left: Sequence[str]) -> bool:
-        follows = any(module in earlier[other] and there.name in above[site.name] for other, there in placed.items())
-        return not follows and len(earlier[module] - placed.keys()) <= len(left)
+        if not earlier[module] <= done and len(earlier[module] - done) > len(left):
+            return False
+        return not any(placed[other].name in above[site.name] for other in later[module] & done)
 
     stack = [candidates()]
     while stack and len(ways) < 2 and tries < MOST_TRIES:
@@ -119,13 +123,14 @@ def without_order(modules: Sequence[str], sites: Sequence[Site], fits: Fits) -> 
         if module is None:
             stack.pop()
             if placed:
-                placed.popitem()
+                done.discard(placed.popitem()[0])
             continue
         tries += 1
         placed[module] = sites[len(placed)]
+        done.add(module)
         if len(placed) == len(sites):
             ways.append({name: placed[name] for name in modules})
-            placed.popitem()
+            done.discard(placed.popitem()[0])
         else:
             stack.append(candidates())
     return ways if tries < MOST_TRIES or len(ways) > 1 else []
@@ -143,6 +148,6 @@ def _has_smaller_number(one: str, other: str) -> bool:
     """Return whether two names first differ in a number at the end of a part, and the first has the smaller one."""
     for a, b in zip(one.split("."), other.split("."), strict=False):
         if a != b:
-            first, second = (re.fullmatch(r"(.*?)(\d+)", part) for part in (a, b))
-            return bool(first and second) and first[1] == second[1] and int(first[2]) < int(second[2])  # type: ignore[index]
+            stem = a.rstrip(DIGITS)
+            return a != stem != b and stem == b.rstrip(DIGITS) and int(a[len(stem) :]) < int(b[len(stem) :])
     return False

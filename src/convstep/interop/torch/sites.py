@@ -179,10 +179,17 @@ def _matrix(layer: Layer, rows: Array | None, units: Array | None) -> Slot:
     """(inputs, units) beside (units, inputs), both in the orders of the features."""
     item = _parameter(layer, "kernel")
     inputs, outputs = item.value.shape
-    i = np.arange(inputs) if rows is None else rows
-    o = np.arange(outputs) if units is None else units
-    back_i, back_o = np.argsort(i), np.argsort(o)
-    return Slot(item, ((outputs, inputs),), lambda array: array[o][:, i].T, lambda array: array[back_i][:, back_o].T)
+    back_rows, back_units = (None if order is None else np.argsort(order) for order in (rows, units))
+    return Slot(
+        item,
+        ((outputs, inputs),),
+        lambda array: _taken(_taken(array, units, 0), rows, 1).T,
+        lambda array: _taken(_taken(array, back_rows, 0), back_units, 1).T,
+    )
+
+
+def _taken(array: Array, order: Array | None, axis: int) -> Array:
+    return array if order is None else array.take(order, axis)
 
 
 def _batch_normalization(op: str, layer: BatchNormalization, uses: Sequence[Call]) -> tuple[dict[str, Slot], dict[str, Any]]:

@@ -117,8 +117,8 @@ class Storages:
             if self.stored < 0:
                 raise PickleError(f"its storages would take more than {FREE + RATIO * self.size} bytes, {RATIO} times the file and 64 MiB")
             raw = np.frombuffer(self.read(view.key, view.count * kind.itemsize), np.uint8)
-            order = ">" if self.swapped else "<"
-            cells = raw != 0 if view.dtype == "?" else raw.view(kind.newbyteorder(order)).astype(kind, copy=False)
+            written = kind.newbyteorder(">") if self.swapped else kind.newbyteorder("<")
+            cells = raw != 0 if view.dtype == "?" else raw.view(written).astype(kind, copy=False)
             self.known[view.key] = (view.dtype, cells)
         dtype, found = self.known[view.key]
         if dtype != view.dtype or found.size != view.count:
