@@ -269,11 +269,11 @@ WRONG: dict[str, tuple[Callable[[dict[str, Array]], dict[str, Array]], str]] = {
     ),
     "other names": (
         lambda state: {f"a.{name.replace('fc', 'x')}": array for name, array in state.items() if name != "fc.bias"},
-        '"a.x" (weight (2, 72)) finds no place: "conv (2, 3, 3, 3)", "fc (2, 72)", none of them with these shapes',
+        'the weights do not fit the model: "a.x" (weight (2, 72)) fits no layer; nothing fits "fc" (2, 72)',
     ),
     "an order that is none": (
         lambda state: {name.replace("conv", "b").replace("fc", "a"): array for name, array in reversed(state.items())} | linear("c", 2, 72),
-        'the weights are those of 3 modules, but the model has 2 layers with weights: "a", "b", "c"; "conv", "fc"',
+        'the weights do not fit the model: there are 3 modules for 2 layers with weights: "a", "b", "c"; "conv", "fc"',
     ),
 }
 
@@ -291,11 +291,9 @@ def test_weights_that_do_not_fit_are_refused_and_change_nothing(name: str) -> No
 def test_a_branch_in_no_possible_order_is_refused() -> None:
     state = normalization("q", 3) | convolution("p", 3, 3, 3) | convolution("r", 3, 3, 1) | normalization("s", 3)
     message = refused(fork(sizes=(3, 1)), state)
-    sites = '"bn0 (3,)", "bn1 (3,)"'
-    assert message.startswith(
-        f'{OP}"q" (weight (3,), bias (3,), running_mean (3,), running_var (3,), num_batches_tracked ()) finds no place'
-    )
-    assert f"{sites}, but not in this order\n" in message
+    shapes = "weight (3,), bias (3,), running_mean (3,), running_var (3,), num_batches_tracked ()"
+    fact = f'"q" ({shapes}) fits "bn0" (3,), "bn1" (3,), but not in this order'
+    assert message == f"{OP}{fact}\n  given names None; try names={{module: layer}}"
 
 
 def test_models_that_are_none_or_not_built_are_refused() -> None:

@@ -107,18 +107,17 @@ def _named(groups: Groups, sites: Sequence[Site]) -> Mapping[str, Site | None] |
 
 def _in_order(op: str, groups: Groups, sites: Sequence[Site], *, ordered: bool) -> dict[str, Site]:
     modules = list(groups)
-    if len(modules) != len(sites):
-        fact = f"the weights are those of {counted(len(modules), 'module')}, but the model has {counted(len(sites), 'layer')} with weights"
-        raise refusal(op, f"{fact}: {_few(modules)}; {_few([site.name for site in sites])}", {"names": None}, ADVICE)
     fits = {module: {site.name for site in sites if not _differences(module, groups[module], site)} for module in modules}
+    problems = _without_place(groups, sites, fits)
+    if problems:
+        raise refusal(op, f"the weights do not fit the model: {_listed(problems)}", {"modules": len(modules), "layers": len(sites)}, ADVICE)
     order = modules if ordered else torchvision_order(modules)
     ways, furthest = (without_order(modules, sites, fits), 0) if order is None else in_order(order, sites, fits)
     if not ways and ordered:
         ways = by_kinds(modules, sites, fits)
     if not ways:
-        unfit = [module for module in modules if not fits[module]]
-        module = unfit[0] if unfit else modules[min(furthest, len(modules) - 1)]
-        raise _unfit(op, module, groups[module], [site for site in sites if site.name in fits[module]] or sites)
+        module = modules[min(furthest, len(modules) - 1)]
+        raise _misplaced(op, module, groups[module], [site for site in sites if site.name in fits[module]])
     if len(ways) > 1:
         module = next(module for module in modules if ways[0][module] is not ways[-1][module])
         one, other = (way[module].name for way in (ways[0], ways[-1]))
@@ -156,21 +155,38 @@ def _differences(module: str, tensors: Mapping[str, Array], site: Site) -> list[
 
 
 def _refused(op: str, problems: Sequence[str], groups: Groups, sites: Sequence[Site]) -> Exception:
-    more = f", and {len(problems) - FEW} more" if len(problems) > FEW else ""
-    fact = f"the weights do not fit the model: {'; '.join(problems[:FEW])}{more}"
+    fact = f"the weights do not fit the model: {_listed(problems)}"
     return refusal(op, fact, {"modules": len(groups), "layers": len(sites)})
 
 
-def _unfit(op: str, module: str, tensors: Mapping[str, Array], sites: Sequence[Site]) -> Exception:
-    shapes = ", ".join(f"{name} {array.shape}" for name, array in tensors.items())
-    fits = all(not _differences(module, tensors, site) for site in sites)
-    where = "but not in this order" if fits else "none of them with these shapes"
-    fact = f'"{module}" ({shapes}) finds no place: {_few([_told(site) for site in sites])}, {where}'
+def _listed(problems: Sequence[str]) -> str:
+    more = f", and {len(problems) - FEW} more" if len(problems) > FEW else ""
+    return f"{'; '.join(problems[:FEW])}{more}"
+
+
+def _without_place(groups: Groups, sites: Sequence[Site], fits: Mapping[str, set[str]]) -> list[str]:
+    """Return what cannot be matched in any order: modules that fit no layer, layers that nothing fits, other numbers of them."""
+    fitting = set[str]().union(*fits.values())
+    problems = [f'"{module}" ({_shapes(groups[module])}) fits no layer' for module in groups if not fits[module]]
+    problems += [f"nothing fits {_told(site)}" for site in sites if site.name not in fitting]
+    if len(groups) != len(sites):
+        counts = f"{counted(len(groups), 'module')} for {counted(len(sites), 'layer')} with weights"
+        problems.append(f"there are {counts}: {_few(list(groups))}; {_few([site.name for site in sites])}")
+    return problems
+
+
+def _misplaced(op: str, module: str, tensors: Mapping[str, Array], sites: Sequence[Site]) -> Exception:
+    fits = ", ".join(_told(site) for site in sites[:FEW])
+    fact = f'"{module}" ({_shapes(tensors)}) fits {fits}, but not in this order'
     return refusal(op, fact, {"names": None}, ADVICE)
 
 
+def _shapes(tensors: Mapping[str, Array]) -> str:
+    return ", ".join(f"{name} {array.shape}" for name, array in tensors.items())
+
+
 def _told(site: Site) -> str:
-    return f"{site.name} {next(iter(site.slots.values())).shapes[0]}" if site.slots else site.name
+    return f'"{site.name}"' + (f" {next(iter(site.slots.values())).shapes[0]}" if site.slots else "")
 
 
 def _few(names: Sequence[str]) -> str:
