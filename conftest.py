@@ -1,6 +1,9 @@
 """Runs the Python examples of the documents and the docstrings as tests. What a reader can copy, works."""
 
+from contextlib import ExitStack, chdir
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
@@ -12,7 +15,24 @@ DRAWING = ["convstep/figures/*.py", "convstep/models/pictures.py", "convstep/tra
 
 OF_SCIKIT_LEARN = ["convstep/sklearn/*.py"]  # they need the extra sklearn
 
-documents = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["README.md", "docs/*.md"])
+
+def enter_empty_folder(names: dict[str, Any]) -> None:
+    """Let the examples of a document write files, where nobody else has any."""
+    names["_inside"] = inside = ExitStack()
+    inside.enter_context(chdir(inside.enter_context(TemporaryDirectory(ignore_cleanup_errors=True))))
+
+
+def leave_it(names: dict[str, Any]) -> None:
+    """Go back, and remove the files."""
+    names.pop("_inside").close()
+
+
+documents = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "docs/*.md"],
+    setup=enter_empty_folder,
+    teardown=leave_it,
+)
 docstrings = Sybil(
     parsers=[DocTestParser()],
     path="src",

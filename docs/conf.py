@@ -33,6 +33,7 @@ extensions = [
     "docs.extensions.live",
     "docs.extensions.outline",
     "docs.extensions.pictures",
+    "docs.extensions.supported",
 ]
 exclude_patterns = ["_build", "extensions"]
 html_theme = "furo"
