@@ -3,6 +3,8 @@
 One rule: every parameter has its array, of its own shape, and no array is left over, before any parameter is changed.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +18,7 @@ from convstep.layers.base import Parameter
 
 Values: TypeAlias = dict[int, tuple[Parameter, Array]]  # by the ids of the parameters
 Way: TypeAlias = tuple[str, ...]
+Index: TypeAlias = dict[tuple[str, str], list[Way]]
 TOP, MOST_SLASHES = "top_level_model_weights", 4
 NAMES = {("DepthwiseConv2D", "kernel"): ("kernel", "depthwise_kernel")}  # the second as in Keras 2
 LAYERS = ("layers", "_layer_checkpoint_dependencies")  # the second as in Keras 2.13
@@ -41,10 +44,10 @@ def from_names(store: Store, top: Piece, root: Group) -> Values:
     for piece in top.pieces or ():
         group = groups.pop(piece.name, None)
         held = {} if group is None else store.arrays(group)
-        taken: set[Way] = set()
+        taken, index = set[Way](), _index(held)
         for leaf in _leaves(piece):
             for item in leaf.layer.parameters:
-                way = _place(leaf, item, list(held), alone=piece.pieces is None)
+                way = _place(leaf, item, index, alone=piece.pieces is None)
                 if way is None:
                     raise refusal(store.op, f'the file has no "{item.name}" of the layer "{leaf.path}"', store.path)
                 values[id(item)] = (item, _array(store, leaf, item, held[way]))
@@ -107,16 +110,24 @@ def _leaves(piece: Piece) -> list[Piece]:
     return [leaf for inner in piece.pieces for leaf in _leaves(inner)]
 
 
-def _place(leaf: Piece, item: Parameter, held: list[Way], *, alone: bool) -> Way | None:
+def _index(held: Iterable[Way]) -> Index:
+    """Return the ways to arrays by their last name, and what the names before it end with: "block1_conv" as well as "conv"."""
+    index: Index = defaultdict(list)
+    for way in held:
+        word = way[-1].partition(":")[0]
+        index["", word].append(way)
+        for tail in {"_".join(way[start:-1]) for start in range(len(way) - 1)}:
+            index[tail, word].append(way)
+    return index
+
+
+def _place(leaf: Piece, item: Parameter, index: Index, *, alone: bool) -> Way | None:
     """Return the names on the way to the array of a parameter; of several, the one that shares most of the layer's own path."""
     words = NAMES.get((leaf.kind, item.name), (item.name,))
-    found = [way for way in held if way[-1].partition(":")[0] in words]
-    if alone and len(found) == 1:
-        return found[0]
     own = leaf.path.split("/")
-    for length in range(len(own), 0, -1):
-        tail = "_".join(own[-length:])  # a slash in a name, which is an underscore here, made two groups
-        near = [way for way in found if any("_".join(way[start:-1]) == tail for start in range(len(way) - 1))]
+    tails = ["_".join(own[-length:]) for length in range(len(own), 0, -1)]  # a slash in a name, an underscore here, made two groups
+    for tail in ["", *tails] if alone else tails:
+        near = [way for word in words for way in index.get((tail, word), ())]
         if len(near) == 1:
             return near[0]
     return None
