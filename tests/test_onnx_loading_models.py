@@ -205,13 +205,13 @@ def test_every_opset_gives_the_same_network(opset: int) -> None:
 def test_inputs_that_do_not_fit_are_refused(given: Array, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as caught:
         interop.load(small()).predict(given)
-    assert str(caught.value) == f'predict: the input "x" must {message}'
+    assert str(caught.value) == f"predict: the input 'x' must {message}"
 
 
 def test_one_name_is_one_length() -> None:
     with pytest.raises(ShapeError) as caught:
         interop.load(branched()).predict([pictures(2, 6), pictures(3, 6)])
-    assert str(caught.value) == 'predict: "n" is 2 in the input "left", but 3 in "right"\n  given x (3, 3, 6, 6)'
+    assert str(caught.value) == "predict: 'n' is 2 in the input 'left', but 3 in 'right'\n  given x (3, 3, 6, 6)"
 
 
 @pytest.mark.parametrize("given", [{"z": pictures()}, {}, [], [pictures(), pictures()], None, "text", object()])

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from convstep.checks import Array
+from convstep.checks import Array, shown
 from convstep.errors import ConvStepError, DataError
 from convstep.interop.onnx.foretelling import foretold
 from convstep.interop.onnx.lengths import lengths
 from convstep.interop.onnx.operator import Operator
-from convstep.interop.onnx.operators import compute, unsupported
+from convstep.interop.onnx.operators import compute, mistyped, unsupported
 from convstep.interop.onnx.reading import Entry, Sizes, Source
 from convstep.interop.onnx.records import Node, node_refusal
 from convstep.interop.onnx.values import Order, Value, constant, moved, moves, unknown
@@ -23,6 +23,10 @@ from convstep.layers import InputLayer, Layer, Parameter, Permute, Symbol
 from convstep.models.graph import Part
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+ROOM = 2**30  # bytes of what nodes make of weights, and eight times the weights
+LENGTHS = np.dtype(np.int64)
+MODERN = 7  # the opset from which arrays are repeated as in NumPy
+FAILURES = (ConvStepError, ArithmeticError, LookupError, TypeError, ValueError)
 UNRANKED: tuple[int | None, ...] = ()  # the shape of a symbol whose number of axes is not known
 
 
@@ -44,6 +48,7 @@ class Importing:
         self.readers.update(entry.name for entry in source.outputs)
         self.values: dict[str, Value] = {name: constant(array) for name, array in source.constants.items()}
         self.foretold: dict[str, Entry] = {}
+        self.room = ROOM + 8 * sum(array.nbytes for array in source.constants.values())
         self.names: set[str] = set()
         self.inputs = [self._input(entry) for entry in source.inputs]
 
@@ -143,10 +148,16 @@ class Importing:
 
     def _lowered(self, node: Node, given: Sequence[Value | None]) -> list[Value]:
         """Return the results of the first function that knows how to get them, else the operator's."""
+        self._refuse_types(node, given)
         if any(self.told(name)[0] is None for name in node.outputs if name):
             self.foretold.update(foretold(node, given))
-        for lowering in () if node.domain else self.lowerings.get(node.kind, ()):
-            found = lowering(self, node, given)
+        for lowering in () if node.domain or node.opset < MODERN else self.lowerings.get(node.kind, ()):
+            try:
+                found = lowering(self, node, given)
+            except DataError:
+                raise
+            except FAILURES:  # the operator says what is wrong with what the file asks for
+                found = None
             if found is not None:
                 return found if isinstance(found, list) else [found]
         return self._operator(node, given)
@@ -160,7 +171,11 @@ class Importing:
             return [value]
         if node.domain or any(value is not None and value.numbers is None for value in given):
             return None
-        return [constant(array) for array in compute(node, [None if value is None else value.constant for value in given])]
+        found = compute(node, [None if value is None else value.constant for value in given])
+        self.room -= sum(array.nbytes for array in found if array.base is None)
+        if self.room < 0:
+            raise node_refusal(node, "what nodes make of weights takes more than 1 GiB and eight times the weights")
+        return [constant(array) for array in found]
 
     def _operator(self, node: Node, given: Sequence[Value | None]) -> list[Value]:
         """Return the results of a node as ONNX's operator, on tensors as the file has them."""
@@ -180,11 +195,21 @@ class Importing:
         parts = self.parts(node, layer, symbols, [UNRANKED if sizes is None else unknown(sizes) for sizes, _ in told])
         return [_result(*item, part) for item, part in zip(told, parts, strict=True)]
 
+    def _refuse_types(self, node: Node, given: Sequence[Value | None]) -> None:
+        """Refuse inputs of types that the operator does not take, as far as they are known; lengths are int64."""
+        types = [
+            None if value is None else LENGTHS if value.constant is not None and value.numbers is None else value.dtype for value in given
+        ]
+        if all(dtype is None or dtype.kind != "O" for dtype in types):
+            reason = mistyped(node, [None if dtype is None else np.empty(0, dtype) for dtype in types])
+            if reason:
+                raise node_refusal(node, reason)
+
     # --- ends ---
 
     def _input(self, entry: Entry) -> Value:
         if entry.sizes is None:
-            raise DataError(f"onnx.load: the input {entry.name!r} has no shape: the file must say how many axes it has")
+            raise DataError(f"onnx.load: the input {shown(entry.name)} has no shape: the file must say how many axes it has")
         layer = InputLayer(batch_shape=[size or None for size in unknown(entry.sizes)], dtype=entry.dtype, name=self.name(entry.name))
         value = Value(entry.sizes, entry.dtype, layer.output, tuple(range(len(entry.sizes))))
         self.values[entry.name] = value

@@ -12,11 +12,11 @@ from convstep.checks import Array, refusal, shown
 from convstep.errors import ArgumentTypeError, DataError
 from convstep.interop.onnx.importing import Importing, transposes
 from convstep.interop.onnx.lowering import LOWERINGS
+from convstep.interop.onnx.measuring import measure
 from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.reading import Entry, Source, read
 from convstep.layers import Input, Symbol
 from convstep.models import Model, Predictor
-from convstep.models.graph import Part
 
 PART = 64  # samples at a time, where samples do not meet
 LAYOUT_NOTE = "images lie as in the ONNX file"  # beside a model that was read from one: who writes it again leaves its axes alone
@@ -47,6 +47,13 @@ def load(source: Any, *, fold: bool = False, name: str | None = None) -> "OnnxMo
         Without the extra `onnx`.
     DataError
         If the file is damaged, or holds what is not supported: the message names the node, its operator and the opset.
+
+    Notes
+    -----
+    No code of a file is run, and nothing outside its folder is read: weights beside it must be plain files below that folder, no links.
+    At most 2 GiB are read as the file, 16 GiB as weights beside it; a file has at most 100,000 nodes, functions put in place; an array
+    takes at most 2 GiB, and what nodes make of weights 1 GiB and eight times the weights. What would be larger is refused before memory
+    is asked for, by `load` where that is known then, else by `predict`.
 
     Examples
     --------
@@ -93,8 +100,9 @@ class OnnxModel(Model):
         self.output_names = [entry.name for entry in source.outputs]
         self.transposes = transposes(self._graph("load").described)
         self.operators = [layer.node.kind for layer in self.layers if isinstance(layer, Operator)]
-        self._parts = any(isinstance(symbol, Part) for node in self._graph("load").described for symbol in node.inputs)
         self._frozen: tuple[list[Array], Predictor] | None = None
+        self._measured: set[tuple[tuple[int, ...], ...]] = set()
+        measure(self._graph("load"), [tuple(size or 1 for size in symbol.shape) for symbol in inputs])
 
     def predict(self, x: Any = None, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None) -> Any:
         """Return the outputs for x, all in the layout of the file.
@@ -117,6 +125,8 @@ class OnnxModel(Model):
         ------
         ShapeError, ArgumentTypeError
             If x does not fit the inputs of the file.
+        DataError
+            If the file asks for what cannot be done on such inputs, or for an array of more than 2 GiB.
         """
         del verbose, callbacks
         arrays = self.accept("predict", x)
@@ -173,14 +183,26 @@ class OnnxModel(Model):
         return not self.operators and all(bool(size) and isinstance(size[0], str) for size in sizes if size is not None)
 
     def _computed(self, arrays: list[Array]) -> list[Array]:
-        if self.compiled or self._parts or len(arrays) > 1 or len(self.output_names) > 1:
+        """Return the outputs, after the sizes of all that is between were measured, once for each size of the inputs."""
+        shapes = tuple(array.shape for array in arrays)
+        if shapes not in self._measured:
+            measure(self._graph("predict"), shapes)
+            self._measured.add(shapes)
+        try:
+            return self._run(arrays)
+        except MemoryError:
+            raise DataError("onnx: the network needs more memory than there is\n  given inputs of " + shown(shapes)) from None
+
+    def _run(self, arrays: list[Array]) -> list[Array]:
+        if self.compiled:
             return self.walk(arrays, training=False, remember=False)[0]
         values = [item.value for item in self.parameters]
         if self._frozen is None or any(one is not other for one, other in zip(values, self._frozen[0], strict=True)):
             for value in values:
                 value.flags.writeable = False
             self._frozen = values, Predictor(self)
-        return [self._frozen[1](arrays[0])]
+        found = self._frozen[1](arrays[0] if len(arrays) == 1 else arrays)
+        return found if isinstance(found, list) else [found]
 
 
 def _grouped(symbols: list[Symbol]) -> Any:
@@ -191,20 +213,21 @@ def _accepted(op: str, entry: Entry, item: Any, lengths: dict[str, tuple[int, st
     """Return one input; `lengths` collects what each text among sizes stands for, since one text is one length."""
     array = np.asarray(item)
     if array.dtype != entry.dtype and (array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, entry.dtype, "same_kind")):
-        fact = f'the input "{entry.name}" must hold numbers of the type {entry.dtype}, not {array.dtype}'
+        fact = f"the input {shown(entry.name)} must hold numbers of the type {entry.dtype}, not {array.dtype}"
         raise refusal(op, fact, {"x": array if array.dtype.kind in "biuf" else shown(item)}, kind=ArgumentTypeError)
     wanted = entry.sizes or ()
     if array.ndim != len(wanted) or any(isinstance(want, int) and want != have for want, have in zip(wanted, array.shape, strict=False)):
-        raise refusal(op, f'the input "{entry.name}" must have the shape {_told(wanted)}, not {array.shape}', {"x": array})
+        raise refusal(op, f"the input {shown(entry.name)} must have the shape {_told(wanted)}, not {array.shape}", {"x": array})
     for want, have in zip(wanted, array.shape, strict=True):
         if isinstance(want, str) and lengths.setdefault(want, (have, entry.name))[0] != have:
             other, first = lengths[want]
-            raise refusal(op, f'"{want}" is {other} in the input "{first}", but {have} in "{entry.name}"', {"x": array})
+            raise refusal(op, f"{shown(want)} is {other} in the input {shown(first)}, but {have} in {shown(entry.name)}", {"x": array})
     return array.astype(entry.dtype, copy=False)
 
 
 def _told(sizes: Sequence[int | str]) -> str:
-    return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
+    words = [str(size) if isinstance(size, int) else shown(size)[1:-1] for size in sizes]
+    return f"({', '.join(words)}{',' if len(sizes) == 1 else ''})"
 
 
 def _parts(arrays: Sequence[Array], size: int) -> list[list[Array]]:

@@ -82,14 +82,16 @@ def read(source: Any, *, check: bool = True) -> Source:
     ends = [item.name for item in graph.output]
     if not ends:
         raise DataError("onnx.load: the graph has no outputs")
+    _refuse_twice([item.name for item in graph.initializer], "weight")
     _refuse_twice([*(item.name for item in graph.input), *(set(constants) - {item.name for item in graph.input})], "value")
     written = [_node(item, opsets, tensors) for item in graph.node]
     nodes = _ordered(written, {*constants, *(item.name for item in inputs)}, ends)
-    places = {id(node): i for i, node in enumerate(written)}
-    told = _inferred(proto, [graph.node[places[id(node)]] for node in nodes], tensors, constants)
-    outputs = tuple(_end(item, tensors, told) for item in graph.output)
     for node in nodes if check else ():
         _check(node)
+    places = {id(node): i for i, node in enumerate(written)}
+    sound = [node for node in nodes if check or wrong(node) is None]  # ONNX's inference divides by any stride
+    told = _inferred(proto, [graph.node[places[id(node)]] for node in sound], tensors, constants)
+    outputs = tuple(_end(item, tensors, told) for item in graph.output)
     return Source(
         name=graph.name, opset=opsets.get("", 0), nodes=tuple(nodes), constants=constants, inputs=inputs, outputs=outputs,
         told=told, notes={item.key: item.value for item in proto.metadata_props},
@@ -122,7 +124,9 @@ def _entry(info: Any, tensors: Tensors) -> Entry:
 
 def _end(info: Any, tensors: Tensors, told: Mapping[str, Entry]) -> Entry:
     """Return an output; ONNX has told its type where the file does not say it."""
-    return told[info.name] if info.type.WhichOneof("value") is None and info.name in told else _entry(info, tensors)
+    if info.type.WhichOneof("value") is None:
+        return told.get(info.name, Entry(info.name, np.dtype(object), None))
+    return _entry(info, tensors)
 
 
 def _sizes(shape: Any, name: str) -> Sizes:
@@ -146,6 +150,9 @@ def _node(item: Any, opsets: Mapping[str, int], tensors: Tensors) -> Node:
     outputs = tuple(item.output)
     name = item.name or next((name for name in outputs if name), item.op_type)
     bare = Node(item.op_type, opsets.get(domain, 0), name, tuple(item.input), outputs, domain=domain)
+    names = [attribute.name for attribute in item.attribute]
+    if len(set(names)) < len(names):
+        raise node_refusal(bare, f"the attribute {shown(max(names, key=names.count))} stands there twice")
     found = {attribute.name: _attribute(bare, attribute, tensors) for attribute in item.attribute}
     return Node(bare.kind, bare.opset, name, bare.inputs, outputs, found, domain)
 

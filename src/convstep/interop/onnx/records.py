@@ -1,11 +1,14 @@
 """One operation of an ONNX file, as plain data, and what is said of one that cannot be done."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from convstep.checks import shown
 from convstep.errors import DataError
+
+WORD = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Node:
     @property
     def called(self) -> str:
         """How messages name it."""
-        kind = f"{self.domain}.{self.kind}" if self.domain else self.kind
+        kind = ".".join(word if WORD.fullmatch(word) else shown(word) for word in (self.domain, self.kind) if word)
         return f"node {shown(self.name)} ({kind}, opset {self.opset})"
 
 

@@ -21,6 +21,8 @@ def batch_normalization(made: Importing, node: Node, given: Sequence[Value | Non
     x, others = given[0], [None if value is None else value.numbers for value in given[1:]]
     if x is None or x.constant is not None or x.axes < 2 or x.dtype not in FLOATS or any(item is None for item in others):
         return None
+    if any(item is not None and item.dtype.kind != "f" for item in others):
+        return None
     if node.get("training_mode", 0) or not node.get("spatial", 1) or len(node.outputs) > 1:
         return None
     names = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -34,7 +36,15 @@ def batch_normalization(made: Importing, node: Node, given: Sequence[Value | Non
 def prelu(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
     """Return PReLU with the slopes of the file."""
     x, slope = given[0], given[1]
-    if x is None or slope is None or slope.numbers is None or x.constant is not None or x.axes < 2 or x.dtype not in FLOATS:
+    if (
+        x is None
+        or slope is None
+        or slope.numbers is None
+        or x.constant is not None
+        or x.axes < 2
+        or x.dtype not in FLOATS
+        or slope.dtype != x.dtype
+    ):
         return None
     aligned = aligned_to(slope.numbers, x)
     if aligned is None or aligned.shape[0] != 1:

@@ -36,7 +36,8 @@ SMALLEST = 1e-30  # of what is divided by, where its reciprocal may be multiplie
 def merged(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
     """Return what an operator makes of its inputs, entry by entry."""
     values = [value for value in given if value is not None]
-    if len(values) < len(given) or any(value.sizes is None or value.dtype not in FLOATS for value in values):
+    alike = len({value.dtype for value in values}) == 1 and values[0].dtype in FLOATS
+    if len(values) < len(given) or not alike or any(value.sizes is None for value in values):
         return None
     if len(values) == 1:
         return Value(values[0].sizes, values[0].dtype, made.symbol(values[0]), values[0].order) if node.kind in LAYERS else None
@@ -57,6 +58,8 @@ def concatenated(made: Importing, node: Node, given: Sequence[Value | None]) -> 
     values = [value for value in given if value is not None and value.constant is None and value.axes > 1]
     axis = node.get("axis", 1)
     if len(values) < len(given) or len({value.axes for value in values}) > 1 or not -values[0].axes <= axis < values[0].axes:
+        return None
+    if len({value.dtype for value in values}) > 1:
         return None
     order = common_order(values)
     place = order.index(axis % len(order))

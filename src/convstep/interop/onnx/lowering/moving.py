@@ -17,6 +17,7 @@ from convstep.interop.onnx.values import Value, channels_last
 from convstep.layers import Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D, Layer, Reshape, UpSampling2D
 
 IMAGES = 4  # axes
+LARGEST = 64  # factor
 GLOBAL = {"ReduceMean": GlobalAveragePooling2D, "ReduceMax": GlobalMaxPooling2D}
 
 
@@ -214,7 +215,11 @@ def resized(made: Importing, node: Node, given: Sequence[Value | None]) -> Value
     if x is None or x.constant is not None or x.axes != IMAGES or x.dtype not in FLOATS or scales is None or len(scales) != IMAGES:
         return None
     factors = [round(scale) for scale in scales]
-    if any(abs(factor - scale) > 0 for factor, scale in zip(factors, scales, strict=True)) or factors[:2] != [1, 1] or min(factors) < 1:
+    if (
+        any(abs(factor - scale) > 0 for factor, scale in zip(factors, scales, strict=True))
+        or factors[:2] != [1, 1]
+        or not 1 <= min(factors) <= max(factors) <= LARGEST
+    ):
         return None
     mode = node.get("mode", "nearest")
     where = node.get("coordinate_transformation_mode", "half_pixel" if node.kind == "Resize" and node.opset > 10 else "asymmetric")

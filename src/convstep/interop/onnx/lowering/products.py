@@ -24,7 +24,7 @@ def gemm(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | 
     if x is None or w is None or w.numbers is None or w.axes != MATRIX or x.axes != MATRIX or node.get("transA", 0):
         return None
     c = given[2] if len(given) > 2 else None
-    if c is not None and (c.numbers is None or c.axes > MATRIX or (c.axes == MATRIX and c.numbers.shape[0] != 1)):
+    if c is not None and (c.numbers is None or c.dtype != x.dtype or c.axes > MATRIX or (c.axes == MATRIX and c.numbers.shape[0] != 1)):
         return None
     kernel = w.numbers.T if node.get("transB", 0) else w.numbers
     bias: dict[str, Array] = {}

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from convstep.checks import Array
+from convstep.checks import Array, shown
 from convstep.geometry import Axis, Padding
 from convstep.interop.onnx.importing import FLOATS, Importing
-from convstep.interop.onnx.records import Node
+from convstep.interop.onnx.records import Node, node_refusal
 from convstep.interop.onnx.values import Value, channels_last
 from convstep.layers import (
     AveragePooling2D,
@@ -29,16 +29,19 @@ from convstep.layers import (
 IMAGES = 4  # axes of a batch of images
 LAST = channels_last(IMAGES)
 Sides = tuple[tuple[int, int], tuple[int, int]]
+FARTHEST = 4096
 NONE: Sides = ((0, 0), (0, 0))
 
 
 def conv(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
     """Return a convolution; one filter set for each channel becomes a depthwise one."""
     x, w, b = _weighted(given)
-    if x is None or w is None or node.get("kernel_shape", w.shape[2:]) != w.shape[2:]:
+    if x is None or w is None:
         return None
+    if node.get("kernel_shape", w.shape[2:]) != w.shape[2:]:
+        raise node_refusal(node, f"kernel_shape is {node.get('kernel_shape')}, but the filters have {w.shape[2:]}")
     padding = _padding(node, x, w.shape[2:])
-    if padding is None:
+    if padding is None or _far(padding):
         return None
     groups, channels = node.get("group", 1), made.symbol(x).shape[x.place(1)] or 0
     options: dict[str, Any] = {
@@ -51,7 +54,8 @@ def conv(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | 
         layer = DepthwiseConv2D(w.shape[2:], depth_multiplier=w.shape[0] // groups, depthwise_initializer="zeros", **options)
         weights["kernel"] = w.transpose(2, 3, 0, 1).reshape(*w.shape[2:], groups, w.shape[0] // groups)
     elif w.shape[0] % groups or channels != w.shape[1] * groups:
-        return None  # the operator says what does not fit
+        fact = f"images of {channels} channels do not fit {w.shape[0]} filters of {w.shape[1]} channels in {shown(groups)} groups"
+        raise node_refusal(node, fact)
     else:
         layer = Conv2D(w.shape[0], w.shape[2:], groups=groups, kernel_initializer="zeros", **options)
         weights["kernel"] = w.transpose(2, 3, 1, 0)
@@ -62,6 +66,8 @@ def conv_transpose(made: Importing, node: Node, given: Sequence[Value | None]) -
     """Return a transposed convolution."""
     x, w, b = _weighted(given)
     if x is None or w is None or node.get("group", 1) != 1 or node.get("output_shape") or node.get("auto_pad", "NOTSET") != "NOTSET":
+        return None
+    if _far(_sides(node)) or max(node.get("strides", (1, 1))) > FARTHEST:
         return None
     strides, extra = node.get("strides", (1, 1)), node.get("output_padding", (0, 0))
     if node.get("kernel_shape", w.shape[2:]) != w.shape[2:] or any(more >= stride for more, stride in zip(extra, strides, strict=True)):
@@ -124,7 +130,14 @@ def pad(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | N
         return None
     fill = given[2].numbers if len(given) > 2 and given[2] is not None else np.asarray(node.get("value", 0.0))
     sides = np.asarray(pads).reshape(-1)
-    if fill is None or fill.size != 1 or fill.ravel()[0] != 0 or len(sides) != 2 * IMAGES or np.any(sides < 0) or sides[[0, 1, 4, 5]].any():
+    if (
+        fill is None
+        or fill.size != 1
+        or fill.ravel()[0] != 0
+        or len(sides) != 2 * IMAGES
+        or np.any((sides < 0) | (sides > FARTHEST))
+        or sides[[0, 1, 4, 5]].any()
+    ):
         return None
     padding = ((int(sides[2]), int(sides[6])), (int(sides[3]), int(sides[7])))
     return made.value(node, _with_zeros(made, node, made.arranged(x, LAST), padding), LAST, x)
@@ -145,7 +158,14 @@ def _weighted(given: Sequence[Value | None]) -> tuple[Value | None, Array | None
     b = rest[0] if len(given) > 2 and given[2] is not None else None
     fits = w is not None and w.ndim == IMAGES and (len(given) < 3 or given[2] is None or (b is not None and b.ndim == 1))
     images = _images(given)
-    if not fits or images is None or w is None or images.sizes is None or not isinstance(images.sizes[1], int):
+    if (
+        not fits
+        or images is None
+        or w is None
+        or any(item is not None and item.dtype != images.dtype for item in (w, b))
+        or images.sizes is None
+        or not isinstance(images.sizes[1], int)
+    ):
         return None, None, None
     del x
     return images, w, b
@@ -198,6 +218,11 @@ def _narrow(padding: Any, node: Node) -> bool:
     if isinstance(padding, str):
         return True
     return all(max(side) < size for side, size in zip(padding, node.get("kernel_shape"), strict=True))
+
+
+def _far(padding: Any) -> bool:
+    """Return whether padding is so wide that it alone could take all memory: the operator measures before it pads."""
+    return not isinstance(padding, str) and max(map(max, padding)) > FARTHEST
 
 
 def _with_zeros(made: Importing, node: Node, symbol: Symbol, padding: Any) -> Symbol:

@@ -32,7 +32,7 @@ from convstep.interop.onnx.operators.operator import Operator
 from convstep.interop.onnx.operators.reading import MOST_BYTES, Unfit
 from convstep.interop.onnx.records import Node, node_refusal
 
-__all__ = ["MOST_BYTES", "NEWEST", "OLDEST", "OPERATORS", "compute", "unsupported"]
+__all__ = ["MOST_BYTES", "NEWEST", "OLDEST", "OPERATORS", "compute", "mistyped", "unsupported"]
 
 OLDEST, NEWEST = 1, 28
 MODULES = (
@@ -90,6 +90,16 @@ def unsupported(node: Node) -> str | None:
         return "the operator is not supported"
     if node.opset < VERSIONS[node.kind][0].since:
         return f"the operator is supported from opset {VERSIONS[node.kind][0].since} on"
+    return None
+
+
+def mistyped(node: Node, given: Sequence[Array | None]) -> str | None:
+    """Return why arrays of such types cannot be the inputs of a node that is supported, or None; the arrays may be empty."""
+    operator = [version for version in VERSIONS[node.kind] if version.since <= node.opset][-1]
+    try:
+        list(operator._inputs(given))  # noqa: SLF001 - its own room
+    except Unfit as error:
+        return str(error)
     return None
 
 
