@@ -126,7 +126,7 @@ def test_inspect_names_everything_that_is_not_supported(capsys: Capture) -> None
     nodes = [
         onnx.helper.make_node("Conv", ["x", "w"], ["a"], name="first", strides=[0, 1]),
         onnx.helper.make_node("Magic", ["a"], ["b"], name="second", domain="com.example"),
-        onnx.helper.make_node("Unique", ["b"], ["y"], name="third"),
+        onnx.helper.make_node("Det", ["b"], ["y"], name="third"),
     ]
     ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in "xwy"]
     graph = onnx.helper.make_graph(nodes, "g", ends[:2], ends[2:])
@@ -137,7 +137,7 @@ def test_inspect_names_everything_that_is_not_supported(capsys: Capture) -> None
     assert [line for line in out.splitlines() if "not supported" in line] == [
         "  not supported: node 'first' (Conv, opset 17): strides must be at least 1 and at most 2147483647, not (0, 1)",
         "  not supported: node 'second' (com.example.Magic, opset 1): operators of the domain 'com.example' are not supported",
-        "  not supported: node 'third' (Unique, opset 17): the operator is not supported",
+        "  not supported: node 'third' (Det, opset 17): the operator is not supported",
     ]
 
 
