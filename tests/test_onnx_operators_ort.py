@@ -99,6 +99,14 @@ def average_pool(rng: Draw) -> Case:
     return [x], attributes | {"count_include_pad": some(rng, 0, 1)}, {"opset": opset}
 
 
+def average_pool_over_the_end(rng: Draw) -> Case:
+    rank = some(rng, 1, 3)
+    kernel = row(rng, rank, 2, 4)
+    pads = [int(rng.integers(0, k)) for k in kernel] + [int(rng.integers(0, k)) for k in kernel]
+    attributes = {"kernel_shape": kernel, "strides": row(rng, rank, 2, 4), "pads": pads, "ceil_mode": 1, "count_include_pad": 1}
+    return [floats(rng, 2, 3, *row(rng, rank, 4, 10))], attributes, {"opset": some(rng, 19, 22)}
+
+
 def lp_pool(rng: Draw) -> Case:
     opset = some(rng, 8, 11, 18)
     x, attributes = pool(rng, 8)
@@ -330,6 +338,7 @@ DRAWS: dict[str, tuple[str, Callable[[Draw], Case]]] = {
     "ArgMax": ("ArgMax", arg),
     "ArgMin": ("ArgMin", arg),
     "AveragePool": ("AveragePool", average_pool),
+    "AveragePool over the end": ("AveragePool", average_pool_over_the_end),
     "BatchNormalization": ("BatchNormalization", batch_normalization),
     "Conv": ("Conv", conv),
     "ConvTranspose": ("ConvTranspose", conv_transpose),

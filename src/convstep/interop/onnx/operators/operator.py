@@ -5,7 +5,7 @@ One rule: inputs are checked here, so that a function sees as many as it expects
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,9 +77,9 @@ class Operator:
         """
         self._attributes_known(node)
         inputs = list(self._inputs(given))
-        half = next((x.dtype for x in inputs if x is not None and x.dtype.name in HALVES), None) if self.wide else None
+        half = next((x.dtype for x in inputs if x is not None and called(x.dtype) in HALVES), None) if self.wide else None
         if half is not None:
-            inputs = [x.astype(np.float32) if x is not None and x.dtype.name in HALVES else x for x in inputs]
+            inputs = [x.astype(np.float32) if x is not None and called(x.dtype) in HALVES else x for x in inputs]
         results = self.run(node, *inputs)
         made = [np.asarray(result) for result in (results if isinstance(results, list | tuple) else [results])]
         return made if half is None else [y.astype(half) if y.dtype == np.float32 else y for y in made]
@@ -117,13 +117,19 @@ class Operator:
                     yield None
                     continue
                 raise Unfit(f"input {at + 1} is missing")
-            name = x.dtype.name
+            name = called(x.dtype)
             if x.dtype.kind in "OUSMmc" or (slot.types is not None and name not in slot.types):
                 raise Unfit(f"input {at + 1} must hold {slot.noun}, not {_held(x)}")
             first, other = seen.setdefault(slot.letter, (at, name)) if slot.alike else (at, name)
             if other != name:
                 raise Unfit(f"inputs {first + 1} and {at + 1} must have one type, not {other} and {name}")
             yield x
+
+
+@lru_cache(maxsize=64)
+def called(dtype: np.dtype[Any]) -> str:
+    """Return the name of a type; NumPy makes it anew each time."""
+    return dtype.name
 
 
 def _held(x: Array) -> str:

@@ -135,10 +135,9 @@ def _origins(change: Change, rule: str) -> Array:
         return np.zeros_like(new)
     if rule in {"align_corners", "tf_crop_and_resize"}:
         return start * last + new * (end - start) * last / F(change.out - 1)
-    at = (new + F(0.5)) / scale - F(0.5)
-    if rule == "half_pixel_symmetric":
-        at += F(change.size) / 2 * (1 - F(change.out) / (scale * F(change.size)))
-    return at
+    centre = F(change.size) / 2
+    offset = centre * (1 - F(change.out) / (scale * F(change.size))) if rule == "half_pixel_symmetric" else F(0)
+    return offset + (new + F(0.5)) / scale - F(0.5)
 
 
 def _nearest(node: Node, at: Array, change: Change) -> Array:
