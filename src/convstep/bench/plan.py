@@ -34,6 +34,8 @@ class Plan:
         Whether everything is so small that the numbers mean nothing, to see that all works.
     rivals : sequence of str
         Who is measured beside us.
+    onnx : sequence of path, optional
+        ONNX files whose networks are measured too; none of them means the light models that the package onnx brings.
     """
 
     parts: Sequence[str] = PARTS
@@ -43,6 +45,7 @@ class Plan:
     random: int = 0
     quick: bool = False
     rivals: Sequence[str] = field(default_factory=installed)
+    onnx: Sequence[str] | None = None
 
     @property
     def starts(self) -> int:
@@ -66,5 +69,7 @@ def measure(plan: Plan, tell: Tell) -> dict[str, Any]:
     for part in PARTS:
         if part in plan.parts:
             found[part] = import_module(f"convstep.bench.{part}").measure(plan, lambda what, part=part: tell(f"{part}: {what}"))
+    if plan.onnx is not None:
+        found["onnx"] = import_module("convstep.bench.light").measure(plan, lambda what: tell(f"onnx: {what}"))
     found["others"] = others()
     return found

@@ -23,6 +23,7 @@ def report(found: Row) -> Group:
         "layers": _layers,
         "training": lambda part: _titled("Training steps with Adam, ms (ratio: theirs / ours)", _networks(part["rows"])),
         "inference": lambda part: _titled("Inference, ms (ratio: theirs / ours)", _networks(part["rows"])),
+        "onnx": _onnx,
         "memory": _memory,
         "startup": _startup,
         "epochs": _epochs,
@@ -118,6 +119,18 @@ def _networks(rows: Iterable[Row]) -> Table:
             name, batch = ("", "") if place else (row["network"], str(row["batch"]))
             table.add_row(name, batch, side, _number(found["ms"]), *_ratio(found.get("ratio")))
     return table
+
+
+def _onnx(part: Row) -> list[RenderableType]:
+    table = _table("network", "ours", "onnxruntime", "ratio", "10 to 90 %", "difference")
+    for row in part["rows"]:
+        theirs = row["sides"].get("onnxruntime")
+        times = _number(row["sides"][OURS]["ms"]), "" if theirs is None else _number(theirs["ms"])
+        difference = "" if row["difference"] is None else f"{row['difference']:.1e}"
+        table.add_row(row["network"], *times, *_ratio(row["ratio"]), difference)
+    told = _titled("Networks from ONNX files, ms (ratio: theirs / ours; difference: of largest)", table)
+    mean = part["geometric_mean"]
+    return [*told, Text("no ratios: onnxruntime is not installed" if mean is None else f"geometric mean of the ratios {mean:.2f}")]
 
 
 def _memory(part: Row) -> list[RenderableType]:

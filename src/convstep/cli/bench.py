@@ -36,6 +36,14 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument("--threads", type=int, metavar="N", help="threads of each side (default: as many as processors)")
     parser.add_argument("--networks", nargs="+", metavar="NAME", help="lenet5, signs, happy_house, vgg or resnet18 (default: all)")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="measure N layers of random shapes too")
+    parser.add_argument(
+        "--onnx",
+        nargs="*",
+        metavar="FILE",
+        help="measure networks from ONNX files beside onnxruntime, and no PART that is not named (default: the light models of the package "
+        'onnx, with seeded weights; extra "onnx")',
+    )
+    parser.add_argument("--repeats", type=int, metavar="N", help="another word for --rounds")
     parser.add_argument("--quick", action="store_true", help="measure next to nothing, to see whether everything works")
     parser.add_argument("--json", action="store_true", help="print the numbers for programs instead of tables")
     parser.add_argument("--figure", type=Path, metavar="FILE.png", help='also draw the roofline, as .png, .svg or .pdf (extra "plot")')
@@ -56,11 +64,12 @@ def bench(options: argparse.Namespace) -> None:
     default: dict[str, Any] = QUICK if options.quick else USUAL
     plan = Plan(
         parts=_parts(options),
-        rounds=options.rounds or default["rounds"],
+        rounds=options.rounds or options.repeats or default["rounds"],
         threads=threads,
         networks=options.networks or default["networks"],
         random=options.random,
         quick=options.quick,
+        onnx=options.onnx,
     )
     _warn(options.parser.prog)
     with _progress(options.parser.prog) as tell:
@@ -74,7 +83,7 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def _check_numbers(options: argparse.Namespace) -> None:
-    for word, least in (("rounds", 1), ("threads", 1), ("random", 0)):
+    for word, least in (("rounds", 1), ("repeats", 1), ("threads", 1), ("random", 0)):
         value = getattr(options, word)
         if value is not None and value < least:
             raise UsageError(f"argument --{word}: must be a whole number >= {least}, not {value}")
@@ -88,7 +97,7 @@ def _parts(options: argparse.Namespace) -> list[str]:
         unknown = [name for name in given or () if name not in known]
         if unknown:
             raise UsageError(f"argument {argument}: there is no {unknown[0]}; there are {', '.join(known)}")
-    parts = options.parts or list(PARTS)
+    parts = options.parts or ([] if options.onnx is not None else list(PARTS))
     for word in ("random", "figure"):
         if getattr(options, word) and "layers" not in parts:
             raise UsageError(f"argument --{word}: needs the part layers")
