@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -143,7 +144,9 @@ def judged(subject: Subject, path: Path, watched: list[str]) -> tuple[str, str]:
 
 
 def _watch(folder: Path, watched: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
-    allowed = (str(folder), sys.prefix, sys.base_prefix, str(Path(__file__).parents[1]), "/proc", "/dev/null", "/dev/urandom", "/sys")
+    kernels = os.environ.get("NUMBA_CACHE_DIR") or str(Path.home() / ".cache" / "convstep")
+    here = str(Path(__file__).parents[1])
+    allowed = (str(folder), sys.prefix, sys.base_prefix, here, kernels, "/proc", "/dev/null", "/dev/urandom", "/sys")
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[0], str) and not arguments[0].startswith(allowed):
