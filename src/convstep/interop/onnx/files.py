@@ -5,17 +5,19 @@ One rule: nothing is allocated that the file does not hold the bytes for, and no
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convstep.checks import Array, shown
-from convstep.errors import DataError
+from convstep.checks import Array, refusal, shown
+from convstep.errors import ArgumentTypeError, DataError
 from convstep.extras import require
 
 MOST_FILE = 2**31  # bytes: what a protobuf message may have
 MOST_BESIDE = 2**34  # bytes of weights in files beside it
+MOST_AXES = 32
 Place = str | os.PathLike[str]
 
 
@@ -34,6 +36,9 @@ def read_proto(source: Any) -> tuple[Any, Path | None]:
         return source, None
     if isinstance(source, bytes):
         return _parsed(onnx, source, "bytes"), None
+    if not isinstance(source, str | os.PathLike):
+        fact = "the source must be a path, bytes or an onnx.ModelProto"
+        raise refusal("onnx.load", fact, {"source": shown(source)}, kind=ArgumentTypeError)
     path = Path(source)
     if not path.is_file():
         raise DataError(f"onnx.load: there is no file of this name\n  given {path}")
@@ -47,9 +52,22 @@ def _parsed(onnx: Any, content: bytes, where: str) -> Any:
         proto = onnx.ModelProto.FromString(content)
     except Exception as error:  # noqa: BLE001 - each version of protobuf has a class of its own for it
         raise DataError(f"onnx.load: the file is cut off, damaged or no ONNX file ({type(error).__name__})\n  given {where}") from None
+    if not _has_texts(proto):
+        raise DataError(f"onnx.load: the file is damaged: a name in it is no text in UTF-8\n  given {where}")
     if not proto.HasField("graph"):
         raise DataError(f"onnx.load: the file holds no graph, so it is no ONNX file\n  given {where}, {len(content)} bytes")
     return proto
+
+
+def _has_texts(message: Any) -> bool:
+    """Return whether all that is to be text is text: protobuf hands on what is not as bytes."""
+    for field, value in message.ListFields():
+        items = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+        if field.type == field.TYPE_STRING and any(isinstance(item, bytes) for item in items):
+            return False
+        if field.type == field.TYPE_MESSAGE and not all(_has_texts(item) for item in items):
+            return False
+    return True
 
 
 class Tensors:
@@ -71,6 +89,8 @@ class Tensors:
         dims = list(tensor.dims)
         if any(size < 0 for size in dims):
             raise _refusal(name, f"its shape {shown(tuple(dims))} has a negative size")
+        if len(dims) > MOST_AXES:
+            raise _refusal(name, f"it has {len(dims)} axes, more than {MOST_AXES}")
         dtype = self.dtype(tensor.data_type, name)
         if tensor.data_location == self.onnx.TensorProto.EXTERNAL:
             return self._beside(tensor, dims, dtype, name)
@@ -90,7 +110,7 @@ class Tensors:
         except Exception:  # noqa: BLE001 - KeyError in one version, another in the next
             raise _refusal(name, f"there is no type of number {shown(number)}") from None
         if found.kind not in "biufc" and found.name != "bfloat16":
-            raise _refusal(name, f"numbers of the type {found.name} are not supported")
+            raise _refusal(name, f"{'text' if found.kind == 'O' else f'numbers of the type {found.name}'} cannot be computed with")
         return found
 
     def _beside(self, tensor: Any, dims: list[int], dtype: np.dtype[Any], name: str) -> Array:

@@ -50,6 +50,7 @@ class Importing:
         self.foretold: dict[str, Entry] = {}
         self.room = ROOM + 8 * sum(array.nbytes for array in source.constants.values())
         self.names: set[str] = set()
+        self.nodes: dict[str, Node] = {}  # by the names of the layers that they became
         self.inputs = [self._input(entry) for entry in source.inputs]
 
     # --- what lowerings ask for ---
@@ -84,6 +85,7 @@ class Importing:
             If the layer cannot take what it is given.
         """
         layer.name, layer.named = self.name(node.name), True
+        self.nodes[layer.name] = node
         try:
             symbol: Symbol = layer(list(given) if layer.several else given[0])
         except ConvStepError as error:

@@ -4,16 +4,17 @@ One rule: an array that would take more than `MOST_BYTES` is refused before any 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from convstep.checks import shown
-from convstep.errors import ConvStepError, DataError
+from convstep.errors import ConvStepError
 from convstep.interop.onnx.lowering.any_order import ALIKE, LOWERINGS, TOGETHER
 from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.operators import MOST_BYTES
+from convstep.interop.onnx.records import Node, node_refusal
 from convstep.layers import Symbol
 from convstep.models.graph import Graph, Part, call_key
 
@@ -22,13 +23,13 @@ NEVER_LARGER = frozenset(ALIKE) | {"Cast", "Slice", "Split"} | {kind for kind in
 SPREADING = frozenset(TOGETHER) | {"Add", "Max", "Mean", "Min", "Mul", "Sub", "Sum"}
 
 
-def measure(graph: Graph, given: Sequence[Sizes]) -> None:
+def measure(graph: Graph, given: Sequence[Sizes], nodes: Mapping[str, Node]) -> None:
     """Refuse inputs of these shapes if an array on the way is too large.
 
     Raises
     ------
     DataError
-        It names the layer, which has the name of the file's node.
+        It names the node, by `nodes`: those of the file by the names of the layers that they became.
     """
     known: dict[int, Any] = {call_key(symbol): shape for symbol, shape in zip(graph.inputs, given, strict=True)}
     for node in graph.described:
@@ -36,7 +37,7 @@ def measure(graph: Graph, given: Sequence[Sizes]) -> None:
         found = None if any(shape is None for shape in shapes) else _result(node.layer, shapes)
         known[call_key(node)] = found
         if isinstance(found, tuple):
-            _refuse(node, found)
+            _refuse(node.layer, found, nodes)
 
 
 def _part(shape: Any, symbol: Symbol) -> Any:
@@ -69,13 +70,8 @@ def _of_operator(layer: Operator, shapes: list[Sizes]) -> Sizes | None:
     return None
 
 
-def _refuse(node: Symbol, shape: Sizes) -> None:
-    item = 8 if node.layer.dtype == np.float64 else 4
-    size = math.prod(shape) * item
+def _refuse(layer: Any, shape: Sizes, nodes: Mapping[str, Node]) -> None:
+    size = math.prod(shape) * (8 if layer.dtype == np.float64 else 4)
     if size > MOST_BYTES:
-        fact = f"its result of shape {shown(shape)} would take {shown(size)} bytes, more than {MOST_BYTES}"
-        raise DataError(f"onnx: node {shown(node.layer.name)} ({_kind(node.layer)}): {fact}")
-
-
-def _kind(layer: Any) -> str:
-    return layer.node.kind if isinstance(layer, Operator) else type(layer).__name__
+        fact = f"a result of shape {shown(shape)} would take {shown(size)} bytes, more than {MOST_BYTES}"
+        raise node_refusal(nodes.get(layer.name, Node(type(layer).__name__, 0, layer.name)), fact)

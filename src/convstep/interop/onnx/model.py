@@ -65,9 +65,10 @@ def load(source: Any, *, fold: bool = False, name: str | None = None) -> "OnnxMo
     read_source = read(source)
     made = Importing(read_source, LOWERINGS, fold=fold)
     try:
-        for node in read_source.nodes:
-            made.add(node)
-        return OnnxModel(read_source, made, name=name)
+        with np.errstate(all="ignore"):
+            for node in read_source.nodes:
+                made.add(node)
+            return OnnxModel(read_source, made, name=name)
     except MemoryError:
         raise DataError("onnx.load: the file needs more memory than there is\n  given its weights and constants") from None
 
@@ -102,7 +103,8 @@ class OnnxModel(Model):
         self.operators = [layer.node.kind for layer in self.layers if isinstance(layer, Operator)]
         self._frozen: tuple[list[Array], Predictor] | None = None
         self._measured: set[tuple[tuple[int, ...], ...]] = set()
-        measure(self._graph("load"), [tuple(size or 1 for size in symbol.shape) for symbol in inputs])
+        self._nodes = made.nodes
+        measure(self._graph("load"), [tuple(size or 1 for size in symbol.shape) for symbol in inputs], self._nodes)
 
     def predict(self, x: Any = None, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None) -> Any:
         """Return the outputs for x, all in the layout of the file.
@@ -186,10 +188,11 @@ class OnnxModel(Model):
         """Return the outputs, after the sizes of all that is between were measured, once for each size of the inputs."""
         shapes = tuple(array.shape for array in arrays)
         if shapes not in self._measured:
-            measure(self._graph("predict"), shapes)
+            measure(self._graph("predict"), shapes, self._nodes)
             self._measured.add(shapes)
         try:
-            return self._run(arrays)
+            with np.errstate(all="ignore"):  # infinities are what the file says
+                return self._run(arrays)
         except MemoryError:
             raise DataError("onnx: the network needs more memory than there is\n  given inputs of " + shown(shapes)) from None
 

@@ -13,14 +13,13 @@ import numpy as np
 from convstep.checks import Array, shown
 from convstep.errors import DataError
 from convstep.extras import require
-from convstep.interop.onnx.files import Tensors, read_proto
+from convstep.interop.onnx.files import MOST_AXES, Tensors, read_proto
 from convstep.interop.onnx.inlining import inlined
 from convstep.interop.onnx.operators import NEWEST, OLDEST
 from convstep.interop.onnx.records import Node, node_refusal
 
 Sizes = tuple[int | str, ...]  # of a tensor; a text stands for a length that is known when data come: one text, one length
 MOST_NODES = 100_000
-MOST_AXES = 32
 NAME = re.compile(r"[A-Za-z_]")  # how the name of a length begins
 NAMELESS = ("None", "unk", "unknown", "dynamic")
 SMALL = 1024  # numbers of a constant that shapes may depend on
@@ -28,6 +27,7 @@ DOMAIN = ("", "ai.onnx")
 COUNTS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0, "group": 1}  # attributes: the least number
 WINDOWED = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool")
 MOST_CELLS = 2**31 - 1
+ELSEWHERE = ("GRAPH", "GRAPHS", "SPARSE_TENSOR", "SPARSE_TENSORS", "TENSORS", "TYPE_PROTO", "TYPE_PROTOS")  # of attributes: only ONNX's
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def read(source: Any, *, check: bool = True) -> Source:
     ends = [item.name for item in graph.output]
     if not ends:
         raise DataError("onnx.load: the graph has no outputs")
+    if "" in [*ends, *(item.name for item in graph.input)]:
+        raise DataError("onnx.load: an input or output of the graph has no name")
     _refuse_twice([item.name for item in graph.initializer], "weight")
     _refuse_twice([*(item.name for item in graph.input), *(set(constants) - {item.name for item in graph.input})], "value")
     written = [_node(item, opsets, tensors) for item in graph.node]
@@ -250,7 +252,8 @@ def _check(node: Node) -> None:
         if name not in schema.attributes:
             raise node_refusal(node, f"there is no attribute {shown(name)} of this operator")
         kind = schema.attributes[name].type.name
-        if _kind(value) not in {kind, None} and not (value == () and kind.endswith("S")):
+        found = _kind(value)
+        if found != kind and not (found is None and kind in ELSEWHERE) and not (found == "" and kind.endswith("S")):
             raise node_refusal(node, f"the attribute {name} must be of the type {kind}, not {shown(value)}")
     if node.kind in WINDOWED:
         _check_window(node)
@@ -318,7 +321,7 @@ def _inferred(proto: Any, nodes: Sequence[Any], tensors: Tensors, constants: Map
         found = slim
     told: dict[str, Entry] = {}
     for info in [*found.graph.value_info, *found.graph.output]:
-        if info.type.WhichOneof("value") == "tensor_type" and info.type.tensor_type.elem_type:
+        if info.type.WhichOneof("value") == "tensor_type" and info.type.tensor_type.elem_type not in {0, onnx.TensorProto.STRING}:
             told[info.name] = _entry(info, tensors)
     return told
 
