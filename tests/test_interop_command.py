@@ -196,6 +196,7 @@ REFUSED = [
     ),
     (("predict", "n.onnx", "n.pth"), "read_image: this is no image that can be read, or a damaged one (UnidentifiedImageError)"),
     (("predict", "n.onnx", "image.png", "--mean", "1,2"), "mean must be 1 number or 3, one for each channel, not 2"),
+    (("predict", "n.pth", "image.png"), "open_model: a .pth file holds weights alone, so it needs a model that they belong to"),
     (("predict", "n.onnx", "image.png", "--size", "9x9"), "the network takes images of 8 x 8, not (9, 9)"),
 ]
 

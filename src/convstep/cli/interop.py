@@ -9,7 +9,7 @@ from convstep.cli.terminal import FAILED, UsageError, console, print_json, say
 if TYPE_CHECKING:
     from convstep.interop.inspecting import Report, Tensor
 
-NETWORK_FILES = (".convstep", ".h5", ".hdf5", ".keras", ".onnx")
+NETWORK_FILES = (".bin", ".convstep", ".h5", ".hdf5", ".keras", ".onnx", ".pt", ".pth", ".safetensors")
 MOST_ROWS = 12  # of weights without --weights
 
 

@@ -134,7 +134,8 @@ def _size(shape: Sequence[int | None], how: Preparation) -> tuple[int, int]:
 def _prepared(cells: Array, how: Preparation, channels: int) -> Array:
     for name, numbers in (("mean", how.mean), ("std", how.std)):
         if len(numbers) not in {1, channels}:
-            fact = f"{name} must be 1 number or {channels}, one for each channel, not {len(numbers)}"
+            wanted = "1 number" if channels == 1 else f"1 number or {channels}, one for each channel"
+            fact = f"{name} must be {wanted}, not {len(numbers)}"
             raise refusal("predict", fact, {name: tuple(numbers)}, kind=ArgumentTypeError)
     if not how.scale or not all(how.std):
         raise refusal("predict", "scale and std must not be 0", {"scale": how.scale, "std": tuple(how.std)})
