@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.architectures import ARCHITECTURES, images
-from tests.test_interop_keras import GRAPHS, given, listed
+from tests.graphs import GRAPHS, given, listed
 
 import convstep
 from convstep import layers
