@@ -19,6 +19,7 @@ SAMPLES = (
     "index",
     "tutorial",
     "make-pictures",
+    "onnx",
     "lessons/zh/index",
     "lessons/zh/04_pooling",
     "lessons/en/05_convolution_backward",
