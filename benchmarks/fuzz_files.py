@@ -89,7 +89,7 @@ def worker(subject: Subject, seed: int, numbers: range) -> None:
         _limit_memory()
         sys.addaudithook(_watch(Path(folder), watched))
         for number in numbers:
-            path = Path(folder) / f"mutant{originals[0].suffix}"
+            path = Path(folder) / f"mutant{originals[number % len(originals)].suffix}"
             path.write_bytes(mutant(subject, originals, seed, number))
             if hasattr(signal, "alarm"):
                 signal.alarm(SECONDS)

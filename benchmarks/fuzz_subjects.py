@@ -202,12 +202,14 @@ def _alike(ours: list[Any], theirs: list[Any]) -> tuple[str, str]:
 def _make_keras(folder: Path) -> list[Path]:
     from convstep.interop import keras
 
-    keras.save(network(), folder / "first.keras")
-    return [folder / "first.keras"]
+    names = [folder / "first.keras", folder / "second.h5"]
+    for name in names:
+        keras.save(network(), name)
+    return names
 
 
 def _mutate_keras(content: bytes, rng: random.Random) -> bytes:
-    parts = _parts(content)
+    parts = _parts(content) if content.startswith(b"PK") else {"": content}
     name = rng.choice(list(parts))
     if name.endswith(".json"):
         data = json.loads(parts[name])
@@ -219,7 +221,7 @@ def _mutate_keras(content: bytes, rng: random.Random) -> bytes:
         for _ in range(rng.choice([1, 2, 8])):
             changed[rng.randrange(len(changed))] = rng.randrange(256)
         parts[name] = bytes(changed)
-    return _packed(parts)
+    return _packed(parts) if len(parts) > 1 else parts[name]
 
 
 def _mutate_json(data: Any, rng: random.Random) -> None:

@@ -16,7 +16,7 @@ from tests.damage import answers
 from convstep.checks import Array
 from convstep.interop.torch import read
 
-SAMPLE = 75  # of each kind; `python -m benchmarks.damaged_weights` does many more
+SAMPLE = 75  # of each kind; `python -m benchmarks.fuzz_files` damages many more
 KINDS = ("zip", "pickle", "stream", "safetensors")
 MEMORY = 96 * 2**20
 INSTRUCTIONS = b"()RQqhtKJMNXcb.}]us\x81\x88\x89\x85\x86\x87\x8a\x93\x94"
