@@ -43,7 +43,7 @@ def files(folder: Path) -> Path:
     return folder
 
 
-CONVERSIONS = [(a, b) for a in ("n.convstep", "n.onnx", "n.keras") for b in ("m.convstep", "m.onnx", "m.keras")]
+CONVERSIONS = [(a, b) for a in ("n.convstep", "n.onnx", "n.keras") for b in ("m.convstep", "m.onnx", "m.keras", "m.h5")]
 
 
 @pytest.mark.parametrize(("source", "target"), CONVERSIONS)
@@ -169,11 +169,15 @@ def test_predict_prepares_an_image_as_it_is_told(capsys: Capture) -> None:
 
 USAGE = [
     (("convert", "nothing.onnx", "m.keras"), "argument IN: there is no file nothing.onnx"),
-    (("convert", "n.onnx", "m.txt"), "argument OUT: must end in one of .convstep, .keras, .onnx, .pth, .pt, .safetensors, not 'm.txt'"),
+    (
+        ("convert", "n.onnx", "m.txt"),
+        "argument OUT: must end in one of .convstep, .h5, .keras, .onnx, .pth, .pt, .safetensors, not 'm.txt'",
+    ),
     (("convert", "n.onnx", "m.keras", "--opset", "18"), "--opset and --layout are for ONNX, not for .keras"),
     (("convert", "n.pth", "m.onnx"), "n.pth holds weights alone: say with --model what network they belong to"),
     (("convert", "n.pth", "m.onnx", "--model", "no.onnx"), "argument --model: there is no file no.onnx"),
     (("convert", "n.onnx", "m.keras", "--model", "n.onnx"), "--model is for weights of PyTorch; n.onnx is a network itself"),
+    (("convert", "n.onnx", "m.keras", "--epsilon", "1e-5"), "--epsilon is for weights of PyTorch that become a network"),
     (("inspect", "nothing.onnx"), "argument FILE: there is no file nothing.onnx"),
     (("predict", "n.onnx", "image.png", "--top", "0"), "argument --top: must be at least 1, not 0"),
     (("predict", "n.onnx", "image.png", "--output", "o.txt"), "argument --output: is one .npz file, for one image"),

@@ -19,7 +19,7 @@ def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "convert",
         help="write a network in another format",
         description="Reads a network and writes it in the format that the other file's suffix names. IN: .onnx, .keras, .h5, .convstep, or "
-        "PyTorch's weights (.pth, .pt, .safetensors). OUT: .onnx, .keras, .convstep, or weights for PyTorch.",
+        "PyTorch's weights (.pth, .pt, .safetensors). OUT: .onnx, .keras, .h5, .convstep, or weights for PyTorch.",
         allow_abbrev=False,
     )
     parser.add_argument("source", type=Path, metavar="IN", help="what to read")
@@ -29,6 +29,9 @@ def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument("--opset", type=int, metavar="N", help="version of ONNX's operators (default: 17)")
     parser.add_argument("--layout", choices=["NCHW", "NHWC"], help="of images in an ONNX file: channels first (default) or last")
+    parser.add_argument(
+        "--epsilon", type=float, metavar="X", help="of its batch normalization; PyTorch's own is 1e-5 (default: the network's)"
+    )
     parser.set_defaults(command=convert, parser=parser)
 
 
@@ -50,7 +53,9 @@ def convert(options: argparse.Namespace) -> None:
         _must_exist("--model", options.model)
         if not alone:
             raise UsageError(f"--model is for weights of PyTorch; {options.source.name} is a network itself")
-    write(options.source, options.target, model=options.model, opset=options.opset, layout=options.layout)
+    if options.epsilon is not None and options.model is None:
+        raise UsageError("--epsilon is for weights of PyTorch that become a network")
+    write(options.source, options.target, model=options.model, opset=options.opset, layout=options.layout, epsilon=options.epsilon)
     say(f"{options.parser.prog}: wrote {options.target} ({options.target.stat().st_size:,} bytes)")
 
 

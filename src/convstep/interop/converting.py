@@ -26,7 +26,7 @@ def _own(path: Path) -> Any:
 
 MODELS: Mapping[str, Callable[[Path], Any]] = {OWN: _own, ".h5": keras.load, ".hdf5": keras.load, ".keras": keras.load, ".onnx": onnx.load}
 WEIGHTS = (".bin", ".pt", ".pth", ".safetensors")
-TARGETS = (OWN, ".keras", ".onnx", ".pth", ".pt", ".safetensors")
+TARGETS = (OWN, ".h5", ".keras", ".onnx", ".pth", ".pt", ".safetensors")
 
 
 def open_model(path: Place) -> Any:
@@ -50,7 +50,9 @@ def open_model(path: Place) -> Any:
     return MODELS[suffix](place)
 
 
-def convert(source: Place, target: Place, *, model: Any = None, opset: int | None = None, layout: str | None = None) -> Any:
+def convert(
+    source: Place, target: Place, *, model: Any = None, opset: int | None = None, layout: str | None = None, epsilon: float | None = None
+) -> Any:
     """Read a network and write it in the format of another suffix.
 
     Parameters
@@ -58,11 +60,13 @@ def convert(source: Place, target: Place, *, model: Any = None, opset: int | Non
     source : path
         .onnx, .keras, .h5, .convstep or a folder; or weights: .pth, .pt, .bin, .safetensors as PyTorch names and lays them out.
     target : path
-        .onnx, .keras, .convstep; or .pth, .pt, .safetensors for weights as PyTorch has them.
+        .onnx, .keras, .h5, .convstep; or .pth, .pt, .safetensors for weights as PyTorch has them.
     model : Model or path, optional
         What the weights of source belong to. Weights may also be written as weights without it.
     opset, layout : optional
         For ONNX: see `convstep.interop.onnx.save`.
+    epsilon : float, optional
+        What batch normalization adds to the variance, 1e-5 in PyTorch; files of weights do not say it. The model's own without it.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def convert(source: Place, target: Place, *, model: Any = None, opset: int | Non
         if model is None:
             return _weights_alone(place, Path(target))
         opened = open_model(model) if isinstance(model, str | os.PathLike) else model
-        torch.load_weights(opened, place)
+        torch.load_weights(opened, place, epsilon=epsilon)
     else:
         opened = open_model(place)
     _write(opened, Path(target), options)
@@ -108,7 +112,7 @@ def _write(model: Any, target: Path, options: Mapping[str, Any]) -> None:
     end = target.suffix.lower()
     if end == OWN:
         model.save(target)
-    elif end == ".keras":
+    elif end in {".h5", ".keras"}:
         keras.save(model.plain() if isinstance(model, onnx.OnnxModel) else model, target)
     elif end == ".onnx":
         onnx.save(model, target, **options)
