@@ -300,3 +300,12 @@ def test_a_message_that_was_read_is_not_changed() -> None:
 
 def test_a_length_called_by_a_question_mark_twice_is_two_lengths() -> None:
     same(file([node("Relu", "x", "y")], {"x": ["?", 3, "?", "?"]}), {"x": normal(RNG, 2, 3, 5, 4)})
+
+
+def test_lengths_may_be_cast_and_stay_what_they_are() -> None:
+    nodes = [
+        node("Shape", "x", "s"), node("Cast", "s", "c", to=6), node("Gather", "c zero", "n"), node("Gather", "c one", "k"),
+        node("Concat", "n k minus", "t", axis=0), node("Cast", "t", "l", to=7), node("Reshape", "x l", "y"),
+    ]  # fmt: skip
+    weights = {"zero": np.array([0]), "one": np.array([1]), "minus": np.array([-1], np.int32)}
+    same(file(nodes, {"x": ["n", 3, "h", "w"]}, weights, ["y", "k"]), {"x": normal(RNG, 2, 3, 4, 5)})

@@ -121,7 +121,7 @@ class Drawing:
     def larger(self) -> None:
         c, h, w = self.size
         if max(h, w) < 10:
-            mode = (
+            mode: dict[str, Any] = (
                 {"mode": "linear"} if self.rng.random() < 0.5 else {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
             )
             [self.value] = self.add("Resize", self.value, "", self.constant(np.array([1, 1, 2, 2], np.float32)), **mode)

@@ -126,8 +126,8 @@ ANY_SIZE: dict[str, Callable[[], Any]] = {
     "max pool": lambda: nn.Sequential(nn.Conv2d(4, 6, 3), nn.MaxPool2d(3, 2, 1), nn.Conv2d(6, 6, 1), nn.AvgPool2d(2)),
 }  # fmt: skip
 NOTHING_MOVES = (
-    "view", "adaptive", "residual", "interpolate by a factor", "interpolate linearly", "interpolate to a size", "squeeze and excite", "chunk",
-    "split", "slice", "transposed", "depthwise", "prelu", "pads", "activations", "softmax", "max pool", "layer norm in pieces",
+    "view", "adaptive", "residual", "interpolate by a factor", "interpolate linearly", "interpolate to a size", "squeeze and excite",
+    "chunk", "split", "slice", "transposed", "depthwise", "prelu", "pads", "activations", "softmax", "max pool", "layer norm in pieces",
 )  # fmt: skip
 
 

@@ -24,7 +24,6 @@ from convstep.models.graph import Part
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 ROOM = 2**30  # bytes of what nodes make of weights, and eight times the weights
-LENGTHS = np.dtype(np.int64)
 MODERN = 7  # the opset from which arrays are repeated as in NumPy
 FAILURES = (ConvStepError, ArithmeticError, LookupError, TypeError, ValueError)
 UNRANKED: tuple[int | None, ...] = ()  # the shape of a symbol whose number of axes is not known
@@ -168,7 +167,8 @@ class Importing:
         """Return the results of a node that does not depend on data, as far as anybody can tell now."""
         known = lengths(node, given)
         if known is not None:
-            value = constant(known)
+            told = self.told(node.outputs[0])[1]
+            value = constant(known.astype(told) if known.dtype.kind == "i" and told.kind == "i" else known)
             value.origin = node, given
             return [value]
         if node.domain or any(value is not None and value.numbers is None for value in given):
@@ -198,10 +198,8 @@ class Importing:
         return [_result(*item, part) for item, part in zip(told, parts, strict=True)]
 
     def _refuse_types(self, node: Node, given: Sequence[Value | None]) -> None:
-        """Refuse inputs of types that the operator does not take, as far as they are known; lengths are int64."""
-        types = [
-            None if value is None else LENGTHS if value.constant is not None and value.numbers is None else value.dtype for value in given
-        ]
+        """Refuse inputs of types that the operator does not take, where all of them are known."""
+        types = [None if value is None else value.dtype for value in given]
         if all(dtype is None or dtype.kind != "O" for dtype in types):
             reason = mistyped(node, [None if dtype is None else np.empty(0, dtype) for dtype in types])
             if reason:
