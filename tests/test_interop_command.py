@@ -89,6 +89,18 @@ def test_images_may_lie_channels_last_in_onnx(capsys: Capture) -> None:
 
 
 @pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("target", ["m.convstep", "m.keras", "m.h5", "m.onnx"])
+def test_a_network_from_onnx_can_have_its_channels_last(target: str, capsys: Capture) -> None:
+    assert in_process(capsys, "convert", "n.onnx", target, "--layout", "NHWC")[0] == 0
+    report = json.loads(in_process(capsys, "inspect", target, "--json")[1])
+    assert report["inputs"][0]["shape"] == ["batch", 8, 8, 3]
+    assert "Permute" not in report["operators"]
+    images = np.random.default_rng(1).standard_normal((2, 8, 8, 3)).astype(np.float32)
+    want = load_model("n.convstep").predict(images, verbose=0)
+    np.testing.assert_allclose(open_model(target).predict(images, verbose=0), want, atol=1e-6)
+
+
+@pytest.mark.usefixtures("files")
 def test_inspect_lists_what_an_onnx_file_holds(capsys: Capture) -> None:
     code, out, err = in_process(capsys, "inspect", "n.onnx")
     assert (code, err) == (0, "")

@@ -28,7 +28,11 @@ def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--model", type=Path, metavar="FILE", help="the network that weights of PyTorch belong to: .onnx, .keras, .convstep"
     )
     parser.add_argument("--opset", type=int, metavar="N", help="version of ONNX's operators (default: 17)")
-    parser.add_argument("--layout", choices=["NCHW", "NHWC"], help="of images in an ONNX file: channels first (default) or last")
+    parser.add_argument(
+        "--layout",
+        choices=["NCHW", "NHWC"],
+        help="how images lie in the ONNX file: channels first or last; NHWC turns a network from ONNX for every format",
+    )
     parser.add_argument(
         "--epsilon", type=float, metavar="X", help="of its batch normalization; PyTorch's own is 1e-5 (default: the network's)"
     )
@@ -44,7 +48,7 @@ def convert(options: argparse.Namespace) -> None:
     end = options.target.suffix.lower()
     if end not in TARGETS:
         raise UsageError(f"argument OUT: must end in one of {', '.join(TARGETS)}, not {options.target.name!r}")
-    if end != ".onnx" and (options.opset or options.layout):
+    if end != ".onnx" and (options.opset or (options.layout and options.source.suffix.lower() != ".onnx")):
         raise UsageError(f"--opset and --layout are for ONNX, not for {end}")
     alone = options.source.suffix.lower() in WEIGHTS and not options.source.is_dir()
     if alone and options.model is None and end not in WEIGHTS:

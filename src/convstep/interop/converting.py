@@ -63,8 +63,11 @@ def convert(
         .onnx, .keras, .h5, .convstep; or .pth, .pt, .safetensors for weights as PyTorch has them.
     model : Model or path, optional
         What the weights of source belong to. Weights may also be written as weights without it.
-    opset, layout : optional
+    opset : int, optional
         For ONNX: see `convstep.interop.onnx.save`.
+    layout : "NCHW" or "NHWC", optional
+        How images lie in an ONNX file that is written; a network that was read from one gets images with their channels last by "NHWC" in
+        every format. Without it they stay as they are, and ONNX gets those of convstep and Keras with channels first.
     epsilon : float, optional
         What batch normalization adds to the variance, 1e-5 in PyTorch; files of weights do not say it. The model's own without it.
 
@@ -85,9 +88,10 @@ def convert(
     place, end = Path(source), Path(target).suffix.lower()
     if end not in TARGETS:
         raise refusal("convert", f"no network is written to {shown(end)}, only to {', '.join(TARGETS)}", {"target": str(target)})
-    options = {word: value for word, value in (("opset", opset), ("layout", layout)) if value is not None}
-    if options and end != ".onnx":
-        raise refusal("convert", f"{' and '.join(options)} are for ONNX, not for {end}", options, kind=ArgumentTypeError)
+    asked = {word: value for word, value in (("opset", opset), ("layout", layout)) if value is not None}
+    from_onnx = place.suffix.lower() == ".onnx"
+    if end != ".onnx" and (opset is not None or (layout is not None and not from_onnx)):
+        raise refusal("convert", f"{' and '.join(asked)} are for ONNX, not for {end}", asked, kind=ArgumentTypeError)
     if place.suffix.lower() in WEIGHTS and not place.is_dir():
         if not place.is_file():
             raise DataError(f"convert: there is no file of this name\n  given {place}")
@@ -95,9 +99,11 @@ def convert(
             return _weights_alone(place, Path(target))
         opened = open_model(model) if isinstance(model, str | os.PathLike) else model
         torch.load_weights(opened, place, epsilon=epsilon)
+    elif from_onnx and (layout == "NHWC" or (layout is not None and end == ".onnx")):
+        opened = onnx.load(place, layout="NHWC")
     else:
         opened = open_model(place)
-    _write(opened, Path(target), options)
+    _write(opened, Path(target), asked)
     return opened
 
 

@@ -18,7 +18,7 @@ from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.operators import compute, mistyped, unsupported
 from convstep.interop.onnx.reading import Entry, Sizes, Source
 from convstep.interop.onnx.records import Node, node_refusal
-from convstep.interop.onnx.values import Order, Value, constant, moved, moves, unknown
+from convstep.interop.onnx.values import IMAGES, Order, Value, channels_last, constant, moved, moves, unknown
 from convstep.layers import InputLayer, Layer, Parameter, Permute, Symbol
 from convstep.models.graph import Part
 
@@ -39,10 +39,12 @@ class Importing:
         Those that may know what an operator becomes; see `lowering`.
     fold : bool
         Whether batch normalization becomes part of the convolution before it.
+    turned : bool
+        Whether callers have images with their channels last.
     """
 
-    def __init__(self, source: Source, lowerings: Mapping[str, Sequence[Any]], *, fold: bool) -> None:
-        self.source, self.lowerings, self.fold = source, lowerings, fold
+    def __init__(self, source: Source, lowerings: Mapping[str, Sequence[Any]], *, fold: bool, turned: bool = False) -> None:
+        self.source, self.lowerings, self.fold, self.turned = source, lowerings, fold, turned
         self.readers = Counter(name for node in source.nodes for name in node.inputs)
         self.readers.update(entry.name for entry in source.outputs)
         self.values: dict[str, Value] = {name: constant(array) for name, array in source.constants.items()}
@@ -210,21 +212,28 @@ class Importing:
     def _input(self, entry: Entry) -> Value:
         if entry.sizes is None:
             raise DataError(f"onnx.load: the input {shown(entry.name)} has no shape: the file must say how many axes it has")
-        layer = InputLayer(batch_shape=[size or None for size in unknown(entry.sizes)], dtype=entry.dtype, name=self.name(entry.name))
-        value = Value(entry.sizes, entry.dtype, layer.output, tuple(range(len(entry.sizes))))
+        order = self.outside(len(entry.sizes))
+        shape = [unknown(entry.sizes)[axis] or None for axis in order]
+        layer = InputLayer(batch_shape=shape, dtype=entry.dtype, name=self.name(entry.name))
+        value = Value(entry.sizes, entry.dtype, layer.output, order)
         self.values[entry.name] = value
         return value
+
+    def outside(self, axes: int) -> Order:
+        """Return the order in which callers have the axes of an input or an output."""
+        return channels_last(axes) if self.turned and axes == IMAGES else tuple(range(axes))
 
     def stand_in(self, symbol: Symbol) -> Value:
         """Return an input that the file does not have, for a file that has none."""
         return Value(("",), np.dtype(np.float32), symbol, (0,))
 
     def output(self, entry: Entry) -> Symbol:
-        """Return an output of the file as a symbol with its axes as the file has them."""
+        """Return an output of the file as a symbol with its axes as callers have them."""
         value, node = self.values[entry.name], Node("Identity", self.source.opset, entry.name, (entry.name,), (entry.name,))
         if value.numbers is not None:
-            return self.call(node, Fixed(value.numbers), [self.symbol(item) for item in self.inputs[:1]])
-        symbol = self.arranged(value, tuple(range(len(value.order))))
+            array = value.numbers.transpose(self.outside(value.numbers.ndim))
+            return self.call(node, Fixed(array), [self.symbol(item) for item in self.inputs[:1]])
+        symbol = self.arranged(value, self.outside(len(value.order)))
         return self.call(node, Operator(node, {}, output_shape=symbol.shape), [symbol]) if isinstance(symbol.layer, InputLayer) else symbol
 
     def _transposed(self, symbol: Symbol, permutation: Order) -> Symbol:

@@ -4,11 +4,12 @@ One rule: `predict` uses the weights as they are now; where it works with a froz
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from convstep.checks import Array, refusal, shown
+from convstep.checks import Array, one_of, refusal, shown
 from convstep.errors import ArgumentTypeError, DataError
 from convstep.interop.onnx.importing import Importing, transposes
 from convstep.interop.onnx.lowering import LOWERINGS
@@ -23,13 +24,16 @@ LAYOUT_NOTE = "images lie as in the ONNX file"  # beside a model that was read f
 BESIDE = "nothing"  # the input of a model whose file has none
 
 
-def load(source: Any, *, fold: bool = False, name: str | None = None) -> "OnnxModel":
+def load(source: Any, *, layout: str | None = None, fold: bool = False, name: str | None = None) -> "OnnxModel":
     """Return an ONNX file as a model (extra `onnx`).
 
     Parameters
     ----------
     source : path, bytes or onnx.ModelProto
-        Opsets 7 to 24. Weights may lie in other files of the same folder, if source is a path.
+        Opsets 1 to 28. Weights may lie in other files of the same folder, if source is a path.
+    layout : "NHWC", optional
+        That inputs and outputs of four axes, which ONNX has as (m, channels, height, width), come and go as convstep and Keras have them:
+        (m, height, width, channels). Without it they lie as in the file.
     fold : bool
         Whether batch normalization becomes part of the convolution before it: fewer layers, numbers that differ by rounding.
     name : str, optional
@@ -39,7 +43,7 @@ def load(source: Any, *, fold: bool = False, name: str | None = None) -> "OnnxMo
     -------
     model : Model
         Its layers are ours wherever they do the same, on images (m, height, width, channels), with the weights of the file; other operators
-        are layers that compute what ONNX says. `predict` takes and returns arrays as the file has them.
+        are layers that compute what ONNX says. `predict` takes and returns arrays as the file has them, or as `layout` says.
 
     Raises
     ------
@@ -47,6 +51,8 @@ def load(source: Any, *, fold: bool = False, name: str | None = None) -> "OnnxMo
         Without the extra `onnx`.
     DataError
         If the file is damaged, or holds what is not supported: the message names the node, its operator and the opset.
+    ShapeError
+        If layout is something else.
 
     Notes
     -----
@@ -62,8 +68,9 @@ def load(source: Any, *, fold: bool = False, name: str | None = None) -> "OnnxMo
     (1, 1000, 1, 1)
 
     """
+    turned = layout is not None and one_of("onnx.load", "layout", layout, ("NHWC",)) == "NHWC"
     read_source = read(source)
-    made = Importing(read_source, LOWERINGS, fold=fold)
+    made = Importing(read_source, LOWERINGS, fold=fold, turned=turned)
     try:
         with np.errstate(all="ignore"):
             for node in read_source.nodes:
@@ -96,7 +103,8 @@ class OnnxModel(Model):
         outputs = [made.output(entry) for entry in source.outputs]
         self.source = source
         super().__init__(_grouped(inputs), _grouped(outputs), name=name or _word(source.name))
-        self.notes = {LAYOUT_NOTE: True}
+        self.notes = {} if made.turned else {LAYOUT_NOTE: True}
+        self.entries = [_as_called(entry, made) for entry in source.inputs]
         self.input_names = [entry.name for entry in source.inputs] or [BESIDE]
         self.output_names = [entry.name for entry in source.outputs]
         self.transposes = transposes(self._graph("load").described)
@@ -140,7 +148,7 @@ class OnnxModel(Model):
 
     def accept(self, op: str, x: Any) -> list[Array]:
         """Return inputs as a flat list of arrays of the types and sizes of the file."""
-        entries = self.source.inputs
+        entries = self.entries
         if not entries:
             return [np.zeros(1, np.float32)]
         items = self.input_structure.flat(op, "x", x, self.input_names)
@@ -206,6 +214,12 @@ class OnnxModel(Model):
             self._frozen = values, Predictor(self)
         found = self._frozen[1](arrays[0] if len(arrays) == 1 else arrays)
         return found if isinstance(found, list) else [found]
+
+
+def _as_called(entry: Entry, made: Importing) -> Entry:
+    """Return an input with its sizes in the order in which callers have them."""
+    sizes = entry.sizes or ()
+    return replace(entry, sizes=tuple(sizes[axis] for axis in made.outside(len(sizes))))
 
 
 def _grouped(symbols: list[Symbol]) -> Any:

@@ -15,6 +15,7 @@ from convstep.interop.onnx.reading import Sizes
 from convstep.layers import Symbol
 
 Order: TypeAlias = tuple[int, ...]
+IMAGES = 4  # axes of a batch of images
 
 
 @dataclass(eq=False)

@@ -14,10 +14,9 @@ from convstep.interop.onnx.importing import Importing
 from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.reading import Sizes
 from convstep.interop.onnx.records import Node
-from convstep.interop.onnx.values import Order, Value, channels_last, unknown
+from convstep.interop.onnx.values import IMAGES, Order, Value, channels_last, unknown
 from convstep.layers import Symbol
 
-IMAGES = 4  # axes
 COMPARING = ("And", "Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Not", "Or", "Xor")
 ALIKE = (
     "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Clip", "Cos", "Cosh", "Elu", "Erf", "Exp", "Floor", "Gelu",

@@ -9,10 +9,9 @@ from convstep.checks import Array
 from convstep.interop.onnx.importing import FLOATS, Importing
 from convstep.interop.onnx.operator import LocalResponse
 from convstep.interop.onnx.records import Node
-from convstep.interop.onnx.values import Value, channels_last
+from convstep.interop.onnx.values import IMAGES, Value, channels_last
 from convstep.layers import BatchNormalization, Conv2D, Dense, DepthwiseConv2D, PReLU, Symbol
 
-IMAGES = 4  # axes
 FILTERS = (Conv2D, DepthwiseConv2D, Dense)
 
 

@@ -13,10 +13,9 @@ from convstep.interop.onnx.lowering.any_order import axes_of
 from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.reading import Sizes
 from convstep.interop.onnx.records import Node
-from convstep.interop.onnx.values import Value, channels_last
+from convstep.interop.onnx.values import IMAGES, Value, channels_last
 from convstep.layers import Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D, Layer, Reshape, UpSampling2D
 
-IMAGES = 4  # axes
 LARGEST = 64  # factor
 GLOBAL = {"ReduceMean": GlobalAveragePooling2D, "ReduceMax": GlobalMaxPooling2D}
 

@@ -12,7 +12,7 @@ from convstep.checks import Array, shown
 from convstep.geometry import Axis, Padding
 from convstep.interop.onnx.importing import FLOATS, Importing
 from convstep.interop.onnx.records import Node, node_refusal
-from convstep.interop.onnx.values import Value, channels_last
+from convstep.interop.onnx.values import IMAGES, Value, channels_last
 from convstep.layers import (
     AveragePooling2D,
     Conv2D,
@@ -26,7 +26,6 @@ from convstep.layers import (
     ZeroPadding2D,
 )
 
-IMAGES = 4  # axes of a batch of images
 LAST = channels_last(IMAGES)
 Sides = tuple[tuple[int, int], tuple[int, int]]
 FARTHEST = 4096
