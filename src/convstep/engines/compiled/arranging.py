@@ -84,9 +84,10 @@ def _planned(shape: tuple[int, ...], x_strides: tuple[int, ...], y_strides: tupl
     (a, x_a, y_a), (b, x_b, y_b) = axes[line], axes[inner]
     chunk = min(max(CHUNK // b, LEAST if way == TRANSPOSED else 1), a)
     lanes = min(widest(size), 1 << min(a, b).bit_length() - 1) if way == TRANSPOSED else 1
-    jobs = math.prod(axis[0] for axis in outer) * -(-a // chunk)
+    outside, together = math.prod(axis[0] for axis in outer), max(CHUNK // (chunk * b), 1)
+    jobs = -(-outside // together) * -(-a // chunk)
     columns = [axis[i] for i in range(3) for axis in outer]
-    numbers = packed(*columns, a, b, x_a, y_a, x_b, y_b, chunk)
+    numbers = packed(*columns, a, b, x_a, y_a, x_b, y_b, chunk, together)
     return _Plan(kernel("arranging.arrange", size, lanes, way), jobs, numbers)
 
 

@@ -15,6 +15,7 @@ from convstep.engines.compiled.tiles import tile_for, work
 from convstep.engines.compiled.walks import Filters, Line, block_of, reach_of, single_pixels
 
 CACHED = 96 << 10  # bytes of a block of pixels, which stays in the second-level cache
+HEAVY = 256 << 10  # the same, where it is the weights that are read from further away
 JOB = 1 << 18  # products that are worth a job of their own
 LOST = 1.25  # measured: how much longer filters slide than their products alone take
 
@@ -33,13 +34,18 @@ def planned(facts: Facts) -> Plan:
     tile = tile_for(filters.columns, size)
     panels, cells = -(-filters.columns // tile.width), len(down.taps) * len(across.taps)
     inside = down.stays_inside(x_shape[1]) and across.stays_inside(x_shape[2])
-    direct = inside and groups == 1 and x_strides[3] == size and (x_strides[2] == size * channels or len(across.taps) == 1)
+    narrow = len(across.taps) == 1  # a row of a window is a pixel, wherever its neighbours lie
+    direct = inside and x_strides[3] == size and (narrow or (groups == 1 and x_strides[2] == size * channels))
     images, out_h, out_w, shape = y_shape[0], down.count, across.count, x_shape[1:3]
     if direct and single_pixels(walk, size, (x_shape, x_strides), (y_shape, y_strides)):
         images, out_h, out_w, shape = 1, 1, images * out_h * out_w, (1, images * out_h * out_w)
     pixels = images * groups * out_h * out_w
     wanted = max(min(4 * workers, pixels * cells * channels * filters.columns // JOB), 1)
-    most = min(CACHED // (channels * size * down.step * across.step), -(-pixels // wanted))
+    cached = CACHED
+    if cells * filters.columns > pixels // groups and panels * groups >= 4 * workers:
+        wanted, cached = 1, HEAVY  # weights take more memory than pixels: each job reads some of them once, rather than all for some pixels
+    met = 1 if direct and cells == 1 else down.step * across.step
+    most = min(cached // (channels * size * met), -(-pixels // wanted))
     block_h, block_w = block_of(out_h, out_w, max(most, 4 * tile.rows), tile.rows)
     blocks = images * groups * -(-out_h // block_h) * -(-out_w // block_w)
     block_p = panels if blocks >= 4 * workers else max(1, panels * blocks // (4 * workers))

@@ -65,6 +65,9 @@ def gather(size):
             source = image + (top + i) * row_stride + max(left, 0) * pixel_stride
             if packed:
                 copy(to, source, inside * pixel)
+            elif channel_stride == size:
+                for j in range(inside):
+                    copy(to + j * pixel, source + j * pixel_stride, pixel)
             else:
                 for j in range(inside):
                     for c in range(channels):
