@@ -65,7 +65,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r".*"),
     ("py:class", r"(?!convstep\.).*"),  # types of Python and NumPy, and what a docstring says instead of a type
-    ("py:class", r"convstep\..*\.(_\w+|Block|Builder|Lesson|Network|Numbers|Prepared|ProbeResult|Rule|Source|Weights)"),  # types that no reader makes
+    # types that no reader makes
+    ("py:class", r"convstep\..*\.(_\w+|Block|Builder|Lesson|Network|Numbers|Prepared|ProbeResult|Rule|Source|Weights)"),
 ]
 
 # `sphinx-build -b linkcheck docs docs/_build/linkcheck` asks the addresses outside of these pages.
