@@ -90,7 +90,7 @@ class _Plan:
             place = reads[0]
         else:
             step = _step(node.layer, reads, rank=len(node.shape))
-            step.rank, step.channels = len(node.shape), node.shape[-1]
+            step.rank, step.channels = len(node.shape), node.shape[-1] if node.shape else None
             place = self.add(step)
             if before is not None:
                 _take_padding(self.steps)
