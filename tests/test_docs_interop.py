@@ -26,7 +26,7 @@ HELD = {
         f"may have {files.MOST_FILE // GIB} GiB, as ONNX's own rule is",
         f"more than {files.MOST_BESIDE // GIB} GiB",
         f"beyond {reading.MOST_CELLS:,}",
-        f"{reading.MOST_NODES:,} nodes, {files.MOST_AXES} axes of a tensor, and functions inside functions {inlining.DEEPEST} deep",
+        f"{inlining.MOST_NODES:,} nodes, {files.MOST_AXES} axes of a tensor, and functions inside functions {inlining.DEEPEST} deep",
         f"What one node makes may take {MOST_BYTES // GIB} GiB",
     ),
     "docs/keras.md": (

@@ -14,12 +14,11 @@ from convstep.checks import Array, shown
 from convstep.errors import DataError
 from convstep.extras import require
 from convstep.interop.onnx.files import MOST_AXES, Tensors, read_proto
-from convstep.interop.onnx.inlining import inlined
+from convstep.interop.onnx.inlining import MOST_NODES, inlined
 from convstep.interop.onnx.operators import NEWEST, OLDEST
 from convstep.interop.onnx.records import Node, node_refusal
 
 Sizes = tuple[int | str, ...]  # of a tensor; a text stands for a length that is known when data come: one text, one length
-MOST_NODES = 100_000
 NAME = re.compile(r"[A-Za-z_]")  # how the name of a length begins
 NAMELESS = ("None", "unk", "unknown", "dynamic")
 SMALL = 1024  # numbers of a constant that shapes may depend on
