@@ -3,6 +3,7 @@
 One rule: a node whose inputs are known is done at once, so what remains depends on data.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from convstep.models.graph import Part
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 ROOM = 2**30  # bytes of what nodes make of weights, and eight times the weights
+VIEWS = ("Dropout", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")  # take no room
 MODERN = 7  # the opset from which arrays are repeated as in NumPy
 FAILURES = (ConvStepError, ArithmeticError, LookupError, TypeError, ValueError)
 UNRANKED: tuple[int | None, ...] = ()  # the shape of a symbol whose number of axes is not known
@@ -50,6 +52,7 @@ class Importing:
         self.values: dict[str, Value] = {name: constant(array) for name, array in source.constants.items()}
         self.foretold: dict[str, Entry] = {}
         self.room = ROOM + 8 * sum(array.nbytes for array in source.constants.values())
+        self.reads: Counter[int] = Counter()  # how many nodes and outputs read what a symbol computes, under all its names
         self.names: set[str] = set()
         self.nodes: dict[str, Node] = {}  # by the names of the layers that they became
         self.inputs = [self._input(entry) for entry in source.inputs]
@@ -57,8 +60,9 @@ class Importing:
     # --- what lowerings ask for ---
 
     def alone(self, name: str) -> bool:
-        """Return whether one node alone reads a value."""
-        return self.readers[name] == 1
+        """Return whether one node alone reads what computes a value, whatever other names that has."""
+        symbol = self.values[name].symbol
+        return (self.readers[name] if symbol is None else self.reads.get(id(symbol), self.readers[name])) == 1
 
     def arranged(self, value: Value, order: Order) -> Symbol:
         """Return a value as a symbol with its axes in an order."""
@@ -72,9 +76,14 @@ class Importing:
 
     def symbol(self, value: Value) -> Symbol:
         """Return what computes a value that depends on data."""
-        if value.symbol is None:
-            node, given = value.origin
-            value.symbol = self._lowered(node, given)[0].symbol
+        waiting = [value]
+        while waiting:
+            last = waiting[-1]
+            before = [] if last.symbol is not None else [item for item in last.origin[1] if item is not None and item.computed]
+            waiting += before
+            if not before:
+                last.symbol = last.symbol or self._lowered(*last.origin)[0].symbol
+                waiting.pop()
         return value.symbol  # type: ignore[return-value]
 
     def call(self, node: Node, layer: Layer, given: Sequence[Symbol], weights: Mapping[str, Array] | None = None) -> Symbol:
@@ -147,7 +156,17 @@ class Importing:
         results = self._known(node, given)
         if results is None:
             results = self._lowered(node, given)
-        self.values.update({name: result for name, result in zip(node.outputs, results, strict=False) if name})
+        for name, result in zip(node.outputs, results, strict=False):
+            if name:
+                self._hold(name, result)
+        passed = {id(result.symbol) for result in results if result.symbol is not None}
+        self.reads.subtract(id(value.symbol) for value in given if value is not None and id(value.symbol) in passed)
+
+    def _hold(self, name: str, value: Value) -> None:
+        """Keep a value under a name; who reads the name reads its symbol."""
+        self.values[name] = value
+        if value.symbol is not None:
+            self.reads[id(value.symbol)] += self.readers[name]
 
     def _lowered(self, node: Node, given: Sequence[Value | None]) -> list[Value]:
         """Return the results of the first function that knows how to get them, else the operator's."""
@@ -175,11 +194,21 @@ class Importing:
             return [value]
         if node.domain or any(value is not None and value.numbers is None for value in given):
             return None
+        self._refuse_beyond(node, 0 if node.kind in VIEWS else sum(map(self._claimed, node.outputs)))
         found = compute(node, [None if value is None else value.constant for value in given])
-        self.room -= sum(array.nbytes for array in found if array.base is None)
-        if self.room < 0:
-            raise node_refusal(node, "what nodes make of weights takes more than 1 GiB and eight times the weights")
+        taken = sum(array.nbytes for array in found if array.base is None)
+        self._refuse_beyond(node, taken)
+        self.room -= taken
         return [constant(array) for array in found]
+
+    def _refuse_beyond(self, node: Node, size: int) -> None:
+        if size > self.room:
+            raise node_refusal(node, "what nodes make of weights takes more than 1 GiB and eight times the weights")
+
+    def _claimed(self, name: str) -> int:
+        """Return how many bytes a result will take, as far as ONNX can tell."""
+        sizes, dtype = self.told(name)
+        return 0 if sizes is None or any(isinstance(size, str) for size in sizes) else math.prod(map(int, sizes)) * dtype.itemsize
 
     def _operator(self, node: Node, given: Sequence[Value | None]) -> list[Value]:
         """Return the results of a node as ONNX's operator, on tensors as the file has them."""
@@ -216,7 +245,7 @@ class Importing:
         shape = [unknown(entry.sizes)[axis] or None for axis in order]
         layer = InputLayer(batch_shape=shape, dtype=entry.dtype, name=self.name(entry.name))
         value = Value(entry.sizes, entry.dtype, layer.output, order)
-        self.values[entry.name] = value
+        self._hold(entry.name, value)
         return value
 
     def outside(self, axes: int) -> Order:

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convstep.checks import Array, one_of, refusal, shown
+from convstep.checks import Array, one_of, refusal, shown, whole
 from convstep.errors import ArgumentTypeError, DataError
 from convstep.interop.onnx.importing import Importing, transposes
 from convstep.interop.onnx.lowering import LOWERINGS
 from convstep.interop.onnx.measuring import measure
+from convstep.interop.onnx.meeting import apart
 from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.reading import Entry, Source, read
 from convstep.layers import Input, Symbol
@@ -112,6 +113,7 @@ class OnnxModel(Model):
         self._frozen: tuple[list[Array], Predictor] | None = None
         self._measured: set[tuple[tuple[int, ...], ...]] = set()
         self._nodes = made.nodes
+        self._batched = apart(self._graph("load"), self.source.inputs)
         measure(self._graph("load"), [tuple(size or 1 for size in symbol.shape) for symbol in inputs], self._nodes)
 
     def predict(self, x: Any = None, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None) -> Any:
@@ -140,10 +142,11 @@ class OnnxModel(Model):
         """
         del verbose, callbacks
         arrays = self.accept("predict", x)
-        whole = not self._batched or len(arrays[0]) <= (batch_size or PART)
-        parts = [arrays] if whole else _parts(arrays, batch_size or PART)
+        size = PART if batch_size is None else whole("predict", "batch_size", batch_size, 1)
+        at_once = not self._batched or len(arrays[0]) <= size
+        parts = [arrays] if at_once else _parts(arrays, size)
         found = [self._computed(part) for part in parts]
-        outputs = found[0] if whole else [np.concatenate(pieces) for pieces in zip(*found, strict=True)]
+        outputs = found[0] if at_once else [np.concatenate(pieces) for pieces in zip(*found, strict=True)]
         return outputs[0] if len(outputs) == 1 else dict(zip(self.output_names, outputs, strict=True))
 
     def accept(self, op: str, x: Any) -> list[Array]:
@@ -185,12 +188,6 @@ class OnnxModel(Model):
         self.plain().save(path, include_optimizer=include_optimizer, notes={**self.notes, **(notes or {})})
 
     # --- parts ---
-
-    @property
-    def _batched(self) -> bool:
-        """Whether every input and output begins with the same axis, of a length that is not known, and only layers of ours are between."""
-        sizes = [entry.sizes for entry in (*self.source.inputs, *self.source.outputs)]
-        return not self.operators and all(bool(size) and isinstance(size[0], str) for size in sizes if size is not None)
 
     def _computed(self, arrays: list[Array]) -> list[Array]:
         """Return the outputs, after the sizes of all that is between were measured, once for each size of the inputs."""

@@ -122,7 +122,7 @@ def reduced(made: Importing, node: Node, given: Sequence[Value | None]) -> Value
 def along_one(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
     """Return what an operator does along one axis that it keeps, such as a sum of what came before."""
     x = given[0]
-    if x is None or _lies(x) or not _within([node.get("axis", -1)], x) or (node.opset < PLAIN_AXES and "axis" in node.attributes):
+    if x is None or _lies(x) or not _within([node.get("axis", -1)], x) or node.opset < PLAIN_AXES:
         return None
     changed = replace(node, attributes={**node.attributes, "axis": x.place(node.get("axis", -1))})
     return Value(x.sizes, x.dtype, _called(made, changed, x, []), x.order)

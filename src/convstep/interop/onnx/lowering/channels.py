@@ -26,7 +26,7 @@ def batch_normalization(made: Importing, node: Node, given: Sequence[Value | Non
         return None
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     weights = {name: item.astype(x.dtype) for name, item in zip(names, others, strict=True) if item is not None}
-    if made.fold and made.alone(node.inputs[0]) and _folded(node, made.symbol(x), weights):
+    if made.fold and x.place(1) == x.axes - 1 and made.alone(node.inputs[0]) and _folded(node, made.symbol(x), weights):
         return Value(x.sizes, x.dtype, x.symbol, x.order)
     layer = BatchNormalization(axis=x.place(1), epsilon=node.get("epsilon", 1e-5), momentum=node.get("momentum", 0.9), dtype=x.dtype)
     return made.value(node, made.call(node, layer, [made.symbol(x)], weights), x.order, x)
@@ -80,6 +80,8 @@ def _folded(node: Node, symbol: Symbol, weights: dict[str, Array]) -> bool:
         return False
     kernel, bias = layer.parameters[0], layer.parameters[-1]
     scale = weights["gamma"].astype(np.float64) / np.sqrt(weights["moving_variance"].astype(np.float64) + node.get("epsilon", 1e-5))
+    if any(item.shape != bias.value.shape for item in weights.values()):
+        return False
     shape = (*kernel.value.shape[2:],) if isinstance(layer, DepthwiseConv2D) else (-1,)
     kernel.value = (kernel.value * scale.reshape(shape)).astype(kernel.value.dtype)
     bias.value = ((bias.value - weights["moving_mean"]) * scale + weights["beta"]).astype(bias.value.dtype)

@@ -30,7 +30,6 @@ from convstep.layers import (
 
 LAYERS: dict[str, type[Layer]] = {"Add": Add, "Max": Maximum, "Mean": Average, "Mul": Multiply, "Sub": Subtract, "Sum": Add}
 SMALLEST = 1e-30  # of what is divided by, where its reciprocal may be multiplied with
-SMALLEST = 1e-30  # of what is divided by, where its reciprocal may be multiplied with
 
 
 def merged(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:

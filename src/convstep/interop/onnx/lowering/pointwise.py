@@ -28,15 +28,16 @@ def _pointwise(make: Callable[[Node, Sequence[Value | None]], Layer | None]) -> 
 
 
 def _clip(node: Node, given: Sequence[Value | None]) -> Layer | None:
-    """Return ReLU with its largest number, if zero is the least."""
+    """Return ReLU with its largest number, which is that of the type if the file has none, if zero is the least."""
+    largest = float(np.finfo(given[0].dtype).max) if given[0] is not None else np.inf
     if node.opset < 11:
-        least, most = node.get("min", -np.inf), node.get("max", np.inf)
+        least, most = node.get("min", -np.inf), node.get("max", largest)
     else:
         ends = [value.numbers if value is not None else None for value in [*given[1:], None, None][:2]]
         if any(end is None and value is not None for end, value in zip(ends, given[1:], strict=False)):
             return None
         least = -np.inf if ends[0] is None else float(ends[0].ravel()[0])
-        most = np.inf if ends[1] is None else float(ends[1].ravel()[0])
+        most = largest if ends[1] is None else float(ends[1].ravel()[0])
     if least != 0 or not most >= 0:
         return None
     return Activation("relu6") if most == SIX else ReLU() if most == np.inf else ReLU(max_value=float(most))

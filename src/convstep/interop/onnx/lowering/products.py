@@ -28,7 +28,7 @@ def gemm(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | 
         return None
     kernel = w.numbers.T if node.get("transB", 0) else w.numbers
     bias: dict[str, Array] = {}
-    if c is not None and c.numbers is not None:
+    if c is not None and c.numbers is not None and node.get("beta", 1.0):
         if c.numbers.size not in {1, kernel.shape[1]}:
             return None
         bias["bias"] = np.broadcast_to(c.numbers.reshape(-1), (kernel.shape[1],)) * w.dtype.type(node.get("beta", 1.0))

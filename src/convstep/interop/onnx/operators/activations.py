@@ -65,11 +65,12 @@ def swish(node: Node, x: Array) -> Array:
 
 
 def clip(node: Node, x: Array, low: Array | None = None, high: Array | None = None) -> Array:
-    """Return x, at least `low` and at most `high`: attributes before opset 11, then inputs."""
-    least = real(node, "min", -np.inf) if low is None else only(low, "min")
-    most = real(node, "max", np.inf) if high is None else only(high, "max")
-    y = x if low is None and "min" not in node.attributes else np.maximum(x, np.asarray(least, x.dtype))
-    return y if high is None and "max" not in node.attributes else np.minimum(y, np.asarray(most, x.dtype))
+    """Return x, at least `low` and at most `high`: attributes before opset 11, then inputs; without them, what the type can hold."""
+    ends = np.finfo(x.dtype) if x.dtype.kind == "f" else np.iinfo(x.dtype)
+    least = real(node, "min", float(ends.min)) if low is None else only(low, "min")
+    most = real(node, "max", float(ends.max)) if high is None else only(high, "max")
+    y = x if low is None and x.dtype.kind != "f" else np.maximum(x, np.asarray(least, x.dtype))
+    return y if high is None and x.dtype.kind != "f" else np.minimum(y, np.asarray(most, x.dtype))
 
 
 def softmax(node: Node, x: Array) -> Array:

@@ -30,6 +30,8 @@ def gemm(node: Node, a: Array, b: Array, c: Array | None = None) -> Array:
         return y
     if together(shape, c.shape) != shape:
         raise Unfit(f"C of shape {c.shape} does not broadcast to {shape}")
+    if beta == 0:
+        return y  # whatever C holds
     return y + (c if beta == 1 else (beta * c).astype(a.dtype))
 
 
