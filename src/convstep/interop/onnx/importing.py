@@ -16,9 +16,9 @@ from convstep.errors import ConvStepError, DataError
 from convstep.interop.onnx.foretelling import foretold
 from convstep.interop.onnx.lengths import lengths
 from convstep.interop.onnx.operator import Operator
-from convstep.interop.onnx.operators import compute, mistyped, unsupported
+from convstep.interop.onnx.operators import MOST_BYTES, compute, mistyped, unsupported
 from convstep.interop.onnx.reading import Entry, Sizes, Source
-from convstep.interop.onnx.records import Node, node_refusal
+from convstep.interop.onnx.records import Node, fact_of, node_refusal
 from convstep.interop.onnx.values import IMAGES, Order, Value, channels_last, constant, moved, moves, unknown
 from convstep.layers import InputLayer, Layer, Parameter, Permute, Symbol
 from convstep.models.graph import Part
@@ -99,7 +99,7 @@ class Importing:
         try:
             symbol: Symbol = layer(list(given) if layer.several else given[0])
         except ConvStepError as error:
-            raise node_refusal(node, _fact(error)) from None
+            raise node_refusal(node, fact_of(error)) from None
         for item in layer.parameters:
             if weights is not None:
                 item.value = fitting(node, item, weights[item.name])
@@ -194,7 +194,8 @@ class Importing:
             return [value]
         if node.domain or any(value is not None and value.numbers is None for value in given):
             return None
-        self._refuse_beyond(node, 0 if node.kind in VIEWS else sum(map(self._claimed, node.outputs)))
+        claimed = 0 if node.kind in VIEWS else sum(map(self._claimed, node.outputs))
+        self._refuse_beyond(node, claimed if claimed <= MOST_BYTES else 0)  # of what is larger the operator tells more
         found = compute(node, [None if value is None else value.constant for value in given])
         taken = sum(array.nbytes for array in found if array.base is None)
         self._refuse_beyond(node, taken)
@@ -306,8 +307,3 @@ def fitting(node: Node, item: Parameter, array: Array) -> Array:
 
 def _result(sizes: Sizes | None, dtype: np.dtype[Any], symbol: Symbol) -> Value:
     return Value(sizes, dtype, symbol, () if sizes is None else tuple(range(len(sizes))))
-
-
-def _fact(error: ConvStepError) -> str:
-    """Return the fact of an error without the name of who said it."""
-    return str(error).splitlines()[0].partition(": ")[2]

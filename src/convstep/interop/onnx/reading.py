@@ -3,6 +3,7 @@
 One rule: what is handed on has been checked against ONNX's own definition of each operator, so that nobody behind it asks again.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ DOMAIN = ("", "ai.onnx")
 COUNTS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0, "group": 1}  # attributes: the least number
 WINDOWED = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool")
 MOST_CELLS = 2**31 - 1
+MOST_FOLLOWED = 2**20  # entries of lengths: each takes ONNX some hundred bytes, and the more the longer their names are
+INTEGERS = (6, 7)  # ONNX's numbers of the types int32 and int64, which lengths have
+FOLLOWED = ("Add", "Cast", "Concat", "Gather", "Identity", "Mul", "Size", "Slice", "Squeeze", "Sub", "Unsqueeze")  # through which
 ELSEWHERE = ("GRAPH", "GRAPHS", "SPARSE_TENSOR", "SPARSE_TENSORS", "TENSORS", "TYPE_PROTO", "TYPE_PROTOS")  # of attributes: only ONNX's
 
 
@@ -315,7 +319,7 @@ def _inferred(proto: Any, nodes: Sequence[Any], tensors: Tensors, constants: Map
     for info in slim.graph.output:
         info.type.tensor_type.ClearField("shape")
     try:
-        found = shape_inference.infer_shapes(slim, data_prop=True)
+        found = shape_inference.infer_shapes(slim, data_prop=_followed(slim.graph, constants) <= MOST_FOLLOWED)
     except Exception:  # noqa: BLE001 - a graph that it cannot follow is not wrong for that
         found = slim
     told: dict[str, Entry] = {}
@@ -323,6 +327,24 @@ def _inferred(proto: Any, nodes: Sequence[Any], tensors: Tensors, constants: Map
         if info.type.WhichOneof("value") == "tensor_type" and info.type.tensor_type.elem_type not in {0, onnx.TensorProto.STRING}:
             told[info.name] = _entry(info, tensors)
     return told
+
+
+def _followed(graph: Any, constants: Mapping[str, Array]) -> int:
+    """Return how many entries of lengths ONNX's inference may hold at most, when it follows them from node to node."""
+    longest = {item.name: constants[item.name].size for item in graph.initializer}
+    total = 0
+    for node in graph.node:
+        given = [longest.get(name, 0) for name in node.input]
+        if node.op_type == "Shape":
+            size = MOST_AXES
+        elif node.op_type == "Constant":
+            size = sum(math.prod(item.t.dims) for item in node.attribute if item.t.data_type in INTEGERS)
+        else:
+            size = (sum(given) if node.op_type == "Concat" else max(given, default=0)) if node.op_type in FOLLOWED else 0
+        longest.update(dict.fromkeys(node.output, size))
+        total += size
+    words = [len(item.dim_param) for info in graph.input for item in info.type.tensor_type.shape.dim]
+    return total * (1 + max(words, default=0) // 64)
 
 
 def _call(info: Any) -> None:

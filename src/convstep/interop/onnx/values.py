@@ -60,6 +60,11 @@ class Value:
         """The constant, where all of it is known."""
         return None if self.constant is None or self.constant.dtype == object else self.constant
 
+    @property
+    def computed(self) -> bool:
+        """Whether it depends on data, but nothing computes it yet."""
+        return self.symbol is None and self.numbers is None
+
     def place(self, axis: int) -> int:
         """Return which axis of the array an axis of the tensor, counted from either end, is."""
         return self.order.index(axis % len(self.order))
