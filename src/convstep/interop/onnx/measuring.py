@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from convstep.checks import shown
-from convstep.errors import ConvStepError
+from convstep.checks import Array, shown
+from convstep.errors import ConvStepError, DataError
 from convstep.interop.onnx.lowering.any_order import ALIKE, LOWERINGS, TOGETHER
 from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.operators import MOST_BYTES
-from convstep.interop.onnx.records import Node, node_refusal
+from convstep.interop.onnx.records import Node, fact_of, node_refusal
 from convstep.layers import Symbol
 from convstep.models.graph import Graph, Part, call_key
 
@@ -38,6 +38,19 @@ def measure(graph: Graph, given: Sequence[Sizes], nodes: Mapping[str, Node]) -> 
         known[call_key(node)] = found
         if isinstance(found, tuple):
             _refuse(node.layer, found, nodes)
+
+
+def refused(graph: Graph, arrays: Sequence[Array], nodes: Mapping[str, Node]) -> DataError | None:
+    """Return what to say of inputs that some layer refused: it names the node. None if no layer refuses them now."""
+    known: dict[int, Any] = {call_key(symbol): array for symbol, array in zip(graph.inputs, arrays, strict=True)}
+    for call in graph.described:
+        given = [known[call_key(symbol)][symbol.place] if isinstance(symbol, Part) else known[call_key(symbol)] for symbol in call.inputs]
+        try:
+            known[call_key(call)] = call.layer.forward(given if call.layer.several else given[0], training=False, rng=None)[0]
+        except ConvStepError as error:
+            node = nodes.get(call.layer.name, Node(type(call.layer).__name__, 0, call.layer.name))
+            return node_refusal(node, fact_of(error), "inputs of " + ", ".join(str(array.shape) for array in arrays))
+    return None
 
 
 def _part(shape: Any, symbol: Symbol) -> Any:

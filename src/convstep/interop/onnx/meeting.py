@@ -56,13 +56,14 @@ def apart(graph: Graph, inputs: Sequence[Entry]) -> bool:
     anything along it. Layers do not reorder it either: only an operator does that.
     """
     sizes = [size for entry in inputs for size in entry.sizes or ()]
-    first = {entry.sizes[0] if entry.sizes else None for entry in inputs}
-    named = len(first) == 1 and isinstance(next(iter(first)), str) and sizes.count(next(iter(first))) == len(inputs)
-    return named and all(_keeps_apart(call.layer, len(call.inputs[0].shape)) for call in graph.described)
+    first = {entry.sizes[0] if entry.sizes else 0 for entry in inputs}
+    batch = first.pop() if len(first) == 1 else 0
+    one = isinstance(batch, str) and sizes.count(batch) == len(inputs)
+    return one and all(_keeps_apart(call.layer, len(call.inputs[0].shape)) for call in graph.described)
 
 
-def _keeps_apart(layer: Layer | Any, axes: int) -> bool:
+def _keeps_apart(layer: Layer, axes: int) -> bool:
     if isinstance(layer, ONE_AXIS):
-        axis = layer.activation.options.get("axis", -1) if isinstance(layer, Activation) else layer.axis
+        axis: Any = layer.activation.options.get("axis", -1) if isinstance(layer, Activation) else layer.axis
         return axes > 1 and axis % axes != 0
     return axes > 1 and isinstance(layer, NEVER_ALONG_THE_FIRST) and (type(layer) is LocalResponse or not isinstance(layer, Operator))

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from convstep.checks import Array, one_of, refusal, shown, whole
-from convstep.errors import ArgumentTypeError, DataError
+from convstep.errors import ArgumentTypeError, ConvStepError, DataError
 from convstep.interop.onnx.importing import Importing, transposes
 from convstep.interop.onnx.lowering import LOWERINGS
-from convstep.interop.onnx.measuring import measure
+from convstep.interop.onnx.measuring import measure, refused
 from convstep.interop.onnx.meeting import apart
 from convstep.interop.onnx.operator import Operator
 from convstep.interop.onnx.reading import Entry, Source, read
@@ -198,6 +198,14 @@ class OnnxModel(Model):
         try:
             with np.errstate(all="ignore"):  # infinities are what the file says
                 return self._run(arrays)
+        except DataError:
+            raise
+        except ConvStepError:
+            with np.errstate(all="ignore"):
+                said = refused(self._graph("predict"), arrays, self._nodes)
+            if said is None:
+                raise
+            raise said from None
         except MemoryError:
             raise DataError("onnx: the network needs more memory than there is\n  given inputs of " + shown(shapes)) from None
 

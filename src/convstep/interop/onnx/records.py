@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from convstep.checks import shown
-from convstep.errors import DataError
+from convstep.errors import ConvStepError, DataError
 
 WORD = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
@@ -53,3 +53,8 @@ class Node:
 def node_refusal(node: Node, fact: str, given: str = "") -> DataError:
     """Return the error for a node that cannot be done: line 1 names it and says why, line 2 what was given."""
     return DataError(f"onnx: {node.called}: {fact}" + (f"\n  given {given}" if given else ""))
+
+
+def fact_of(error: ConvStepError) -> str:
+    """Return the fact of an error without the name of who said it."""
+    return str(error).splitlines()[0].partition(": ")[2]
