@@ -384,3 +384,21 @@ def test_what_the_calls_take_is_as_documented() -> None:
     )
     assert list(inspect.signature(interop.to_keras).parameters) == ["model", "keras"]
     assert list(inspect.signature(interop.save).parameters) == list(inspect.signature(interop.load_weights).parameters) == ["model", "path"]
+
+
+@pytest.mark.parametrize("flag", [None, False, True])
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("kind", ["BatchNormalization", "Dropout"])
+def test_calls_in_training_are_what_predict_of_keras_makes_of_them(
+    kind: str, flag: bool | None, inside: bool, keras: Any, tmp_path: Path
+) -> None:
+    make: Any = {"BatchNormalization": keras.layers.BatchNormalization, "Dropout": lambda: keras.layers.Dropout(0.5)}[kind]
+    start, inner = keras.Input((4,)), keras.Input((4,))
+    layer = keras.Model(inner, make()(inner)) if inside else make()
+    theirs = fill(keras.Model(start, layer(start, training=flag)))
+    x = np.random.default_rng(3).normal(2, 3, (8, 4)).astype(np.float32)
+    wanted = theirs.predict(x, verbose=0)
+    for suffix in SUFFIXES:
+        theirs.save(tmp_path / f"m.{suffix}")
+        np.testing.assert_allclose(interop.load(tmp_path / f"m.{suffix}").predict(x, verbose=0), wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(interop.load(theirs).predict(x, verbose=0), wanted, rtol=1e-5, atol=1e-5)

@@ -190,7 +190,7 @@ class Reading:
         model._rebuild()  # noqa: SLF001
 
     def _functional(self, config: Mapping[str, Any], pieces: list[Piece]) -> Model:
-        wiring = Wiring(self.op, config, pieces)
+        wiring = Wiring(self.op, config, pieces, old=self.old)
         return Model(wiring.ends("input_layers"), wiring.ends("output_layers"), name=_text(config.get("name")))
 
 

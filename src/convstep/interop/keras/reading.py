@@ -48,6 +48,9 @@ def load(source: Any, *, custom_objects: Mapping[str, Any] | None = None) -> Mod
     Keras's layers in `convstep.layers` are read, models inside models, shared layers, several inputs and outputs as a list or a dict, and
     `x + y`, `x - y`, `x * y` and the same with numbers. A slash in the name of a layer becomes an underscore.
 
+    A call with training=True, `BatchNormalization()(x, training=True)`, counts as `fit` and `predict` of Keras have it: Keras 3 gives all
+    layers the mode of the model, whatever the call says; Keras 2 wrote a call that is in training in every mode.
+
     Raises
     ------
     DataError

@@ -28,10 +28,13 @@ class Wiring:
         Keras's description of the model.
     pieces : list of Piece
         Its layers, in the order of the description.
+    old : bool
+        Whether Keras 2 wrote the description. A call with training=True is one in every mode there; Keras 3 leaves the mode to `fit` and
+        `predict` then.
     """
 
-    def __init__(self, op: str, config: Mapping[str, Any], pieces: list[Piece]) -> None:
-        self.op, self.config = op, config
+    def __init__(self, op: str, config: Mapping[str, Any], pieces: list[Piece], *, old: bool) -> None:
+        self.op, self.config, self.keeps_training = op, config, old
         self.pieces = {str(item.get("name", piece.name)): piece for item, piece in zip(config["layers"], pieces, strict=True)}
         if len(self.pieces) < len(pieces):
             raise DataError(f"{op}: two layers of a model have one name\n  given {shown(list(self.pieces))}")
@@ -137,12 +140,12 @@ class Wiring:
             given = [item for item in given if not isinstance(item, int | float)]
             if any(len(item.shape) != len(given[0].shape) for item in given):
                 raise refusal(piece.name, "an operation between results of different numbers of axes is not supported", {"inputs": given})
-            return layer(given if layer.several else given[0], training=call.training)
+            return layer(given if layer.several else given[0])
         if len(given) != 1 or not list(refs_in(call.given)):
             fact = f"it must be called with one result of a layer or one group of them, not {shown(call.given)}"
             raise refusal(piece.name, fact, {"layer": piece.name})
         single = layer.several and not isinstance(layer, Model) and not isinstance(given[0], list)
-        return layer([given[0]] if single else given[0], training=call.training)
+        return layer([given[0]] if single else given[0], training=None if call.training and not self.keeps_training else call.training)
 
     def _values(self, given: Any, call: Call) -> Any:
         """Return what a call is given, symbols in the places of results."""
