@@ -20,7 +20,7 @@ from convstep.interop.onnx.operators import MOST_BYTES, compute, mistyped, unsup
 from convstep.interop.onnx.reading import Entry, Sizes, Source
 from convstep.interop.onnx.records import Node, fact_of, node_refusal
 from convstep.interop.onnx.values import IMAGES, Order, Value, channels_last, constant, moved, moves, unknown
-from convstep.layers import InputLayer, Layer, Parameter, Permute, Symbol
+from convstep.layers import Activation, InputLayer, Layer, Parameter, Permute, Symbol
 from convstep.models.graph import Part
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -264,7 +264,11 @@ class Importing:
             array = value.numbers.transpose(self.outside(value.numbers.ndim))
             return self.call(node, Fixed(array), [self.symbol(item) for item in self.inputs[:1]])
         symbol = self.arranged(value, self.outside(len(value.order)))
-        return self.call(node, Operator(node, {}, output_shape=symbol.shape), [symbol]) if isinstance(symbol.layer, InputLayer) else symbol
+        if not isinstance(symbol.layer, InputLayer):
+            return symbol
+        floats = value.dtype in FLOATS
+        layer = Activation("linear", dtype=value.dtype) if floats else Operator(node, {}, output_shape=symbol.shape)
+        return self.call(node, layer, [symbol])
 
     def _transposed(self, symbol: Symbol, permutation: Order) -> Symbol:
         name = f"{symbol.layer.name}_{'_'.join(map(str, permutation))}"

@@ -12,6 +12,7 @@ from convstep.checks import Array
 from convstep.interop.onnx.importing import FLOATS, Importing
 from convstep.interop.onnx.lowering.any_order import common_order, spread
 from convstep.interop.onnx.lowering.channels import aligned_to
+from convstep.interop.onnx.lowering.patterns import activated
 from convstep.interop.onnx.records import Node
 from convstep.interop.onnx.values import Value
 from convstep.layers import (
@@ -48,8 +49,11 @@ def merged(made: Importing, node: Node, given: Sequence[Value | None]) -> Value 
     if node.kind not in LAYERS or sizes is None or len({_batch(value) for value in values}) > 1:
         return None
     order = common_order(values)
-    layer = LAYERS[node.kind](dtype=values[0].dtype)
-    return Value(sizes, values[0].dtype, made.call(node, layer, [made.arranged(value, order) for value in values]), order)
+    symbols = [made.arranged(value, order) for value in values]
+    symbol = activated(made, node, 1.0, symbols) if node.kind == "Mul" else None
+    if symbol is None:
+        symbol = made.call(node, LAYERS[node.kind](dtype=values[0].dtype), symbols)
+    return Value(sizes, values[0].dtype, symbol, order)
 
 
 def concatenated(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
@@ -88,6 +92,10 @@ def _with_constant(made: Importing, node: Node, values: Sequence[Value]) -> Valu
         if biased is not None:
             return biased
     rescaled = _scale_and_offset(node.kind, aligned, first=first)
+    if rescaled is not None and aligned.size == 1 and not rescaled[1].any():
+        symbol = activated(made, node, rescaled[0].item(), [made.symbol(x)])
+        if symbol is not None:
+            return made.value(node, symbol, x.order, x)
     if rescaled is not None and _along(aligned) in {None, x.axes - 1}:
         if made.alone(node.inputs[0 if first else 1]) and _absorbed(x, *rescaled):
             return Value(x.sizes, x.dtype, x.symbol, x.order)

@@ -11,6 +11,7 @@ from convstep.interop.onnx.values import Value
 from convstep.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Rescaling, Softmax, activations
 
 SIX = 6.0
+SELU_ALPHA, SELU_SCALE = 1.67326319217681884765625, 1.05070102214813232421875  # as ONNX says
 
 
 def _pointwise(make: Callable[[Node, Sequence[Value | None]], Layer | None]) -> Callable[..., Value | None]:
@@ -60,6 +61,12 @@ def _hard_sigmoid(node: Node, _given: Sequence[Value | None]) -> Layer | None:
     return Activation("hard_sigmoid") if np.float32(slope) == np.float32(1 / 6) and middle == 0.5 else None
 
 
+def _selu(node: Node, _given: Sequence[Value | None]) -> Layer | None:
+    """Return Keras's, if the numbers are those that keep mean and variance."""
+    numbers = node.get("alpha", SELU_ALPHA), node.get("gamma", SELU_SCALE)
+    return Activation("selu") if np.allclose(numbers, (SELU_ALPHA, SELU_SCALE), rtol=1e-6, atol=0) else None
+
+
 def _gelu(node: Node, _given: Sequence[Value | None]) -> Layer:
     return Activation(activations.gelu.using(approximate=node.get("approximate", "none") == "tanh"))
 
@@ -105,12 +112,14 @@ _hard_sigmoid_of_keras = _pointwise(_hard_sigmoid)
 MAKERS: dict[str, Callable[[Node, Sequence[Value | None]], Any]] = {
     "Celu": lambda node, _given: Activation(activations.celu.using(alpha=float(node.get("alpha", 1.0)))),
     "Clip": _clip,
+    "Exp": _named("exponential"),
     "Elu": lambda node, _given: ELU(alpha=float(node.get("alpha", 1.0))),
     "Gelu": _gelu,
     "HardSwish": _named("hard_silu"),
     "LeakyRelu": lambda node, _given: LeakyReLU(float(node.get("alpha", 0.01))) if node.get("alpha", 0.01) >= 0 else None,
     "Mish": _named("mish"),
     "Relu": lambda _node, _given: ReLU(),
+    "Selu": _selu,
     "Sigmoid": _named("sigmoid"),
     "Softplus": _named("softplus"),
     "Softsign": _named("softsign"),
