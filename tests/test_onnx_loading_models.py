@@ -1,6 +1,8 @@
 """A model that was read from an ONNX file, as callers use it: what goes in and out, saving, training, weights that change."""
 
 import copy
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +283,35 @@ def test_weights_cannot_be_changed_in_place_behind_a_frozen_copy() -> None:
     model.predict(pictures())
     with pytest.raises(ValueError, match="read-only"):
         model.layers[2].parameters[0].value[:] = 0
+
+
+def test_a_view_from_before_is_no_way_behind_a_frozen_copy_either() -> None:
+    model, x = interop.load(small()), pictures()
+    views = [item.value[:] for item in model.parameters]
+    before = model.predict(x)
+    for view in views:
+        view[...] = 0
+    np.testing.assert_array_equal(model.predict(x), before)
+    assert all(np.any(item) for item in model.get_weights())
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])  # noqa: S301 - made a moment ago
+def test_weights_of_a_copy_may_be_written_to(copied: Callable[[Any], Any]) -> None:
+    model, x = interop.load(small()), pictures()
+    before = model.predict(x)
+    twin = copied(model)
+    for item in twin.parameters:
+        item.value[...] = 0
+    assert not np.any(twin.predict(x))
+    np.testing.assert_array_equal(model.predict(x), before)
+
+
+def test_the_settings_of_a_model_make_a_plain_one() -> None:
+    model, x = interop.load(small()), pictures()
+    for twin in (interop.OnnxModel.from_config(model.get_config()), convstep.models.clone_model(model)):
+        assert type(twin) is convstep.Model
+        twin.set_weights(model.get_weights())
+        np.testing.assert_allclose(twin.predict(x, verbose=0), model.predict(x), rtol=0, atol=1e-5)
 
 
 def test_a_copy_is_a_model_of_its_own() -> None:

@@ -168,6 +168,11 @@ class OnnxModel(Model):
             item.value = item.value.copy()  # may be written to again
         super().compile(*arguments, **options)
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Make a `Model` from what `get_config` returned, with new weights; it knows nothing of ONNX."""
+        return Model.from_config(config, custom_objects)
+
     def plain(self) -> Model:
         """Return the same layers as a `Model` that knows nothing of ONNX, for other formats."""
         model = Model(self.input, self.output, name=self.name)
@@ -188,6 +193,10 @@ class OnnxModel(Model):
         self.plain().save(path, include_optimizer=include_optimizer, notes={**self.notes, **(notes or {})})
 
     # --- parts ---
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the frozen copy out: whoever gets a copy may write to its weights."""
+        return {**self.__dict__, "_frozen": None}
 
     def _computed(self, arrays: list[Array]) -> list[Array]:
         """Return the outputs, after the sizes of all that is between were measured, once for each size of the inputs."""
@@ -212,13 +221,20 @@ class OnnxModel(Model):
     def _run(self, arrays: list[Array]) -> list[Array]:
         if self.compiled:
             return self.walk(arrays, training=False, remember=False)[0]
-        values = [item.value for item in self.parameters]
-        if self._frozen is None or any(one is not other for one, other in zip(values, self._frozen[0], strict=True)):
-            for value in values:
-                value.flags.writeable = False
-            self._frozen = values, Predictor(self)
+        kept = [] if self._frozen is None else self._frozen[0]
+        if self._frozen is None or any(item.value is not value for item, value in zip(self.parameters, kept, strict=True)):
+            self._frozen = self._settled(kept), Predictor(self)
         found = self._frozen[1](arrays[0] if len(arrays) == 1 else arrays)
         return found if isinstance(found, list) else [found]
+
+    def _settled(self, kept: Sequence[Array]) -> list[Array]:
+        """Give every parameter an array that nobody can write to, not even through a view of the one that it had; return them all."""
+        mine = {id(value) for value in kept}
+        for item in self.parameters:
+            if id(item.value) not in mine or item.value.flags.writeable:
+                item.value = item.value.copy()
+                item.value.flags.writeable = False
+        return [item.value for item in self.parameters]
 
 
 def _as_called(entry: Entry, made: Importing) -> Entry:
