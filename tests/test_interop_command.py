@@ -82,6 +82,16 @@ def test_a_converted_file_of_onnx_keeps_the_layout_that_it_had(capsys: Capture) 
 
 
 @pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("between", ["a.keras", "a.h5"])
+def test_a_file_of_onnx_keeps_its_layout_on_its_way_through_keras(between: str, capsys: Capture) -> None:
+    for source, target, *more in (("n.onnx", between), (between, "b.onnx"), ("n.pth", "c.onnx", "--model", between)):
+        assert in_process(capsys, "convert", source, target, *more)[0] == 0
+    reports = [json.loads(in_process(capsys, "inspect", name, "--json")[1]) for name in ("n.onnx", "b.onnx", "c.onnx")]
+    assert [report["inputs"][0]["shape"] for report in reports] == [["batch", 3, 8, 8]] * 3
+    assert [report["transposes"] for report in reports] == [reports[0]["transposes"]] * 3
+
+
+@pytest.mark.usefixtures("files")
 def test_images_may_lie_channels_last_in_onnx(capsys: Capture) -> None:
     assert in_process(capsys, "convert", "n.keras", "m.onnx", "--layout", "NHWC", "--opset", "18")[0] == 0
     report = json.loads(in_process(capsys, "inspect", "m.onnx", "--json")[1])

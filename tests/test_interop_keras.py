@@ -2,6 +2,7 @@
 
 import inspect
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -402,3 +403,43 @@ def test_calls_in_training_are_what_predict_of_keras_makes_of_them(
         theirs.save(tmp_path / f"m.{suffix}")
         np.testing.assert_allclose(interop.load(tmp_path / f"m.{suffix}").predict(x, verbose=0), wanted, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(interop.load(theirs).predict(x, verbose=0), wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("notes", [{}, {"told": [1, {"two": None}], "größe": "5 €"}])
+def test_notes_stay_beside_a_model_and_keras_passes_over_them(suffix: str, notes: dict[str, Any], keras: Any, tmp_path: Path) -> None:
+    ours = convstep.Sequential([layers.Input((3,)), layers.Dense(2)])
+    ours.notes = notes
+    path = tmp_path / f"m.{suffix}"
+    interop.save(ours, path)
+    assert interop.load(path).notes == notes
+    x = np.ones((2, 3), np.float32)
+    assert_equal(keras.models.load_model(path), ours, x)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_notes_that_are_no_plain_data_or_too_long_are_refused(suffix: str, tmp_path: Path) -> None:
+    ours = convstep.Sequential([layers.Input((3,)), layers.Dense(2)])
+    path = tmp_path / f"m.{suffix}"
+    for notes, fact in (
+        ({"a": {1}}, "are no plain data: 'Object of type set is not JSON serializable'"),
+        ({"a": "x" * 2**22}, r"take [0-9]* bytes, more than 4194304"),
+    ):
+        ours.notes = notes
+        with pytest.raises(
+            convstep.errors.DataError, match=rf"\Akeras\.save: the notes of the model {fact}\n  given {re.escape(str(path))}\Z"
+        ):
+            interop.save(ours, path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ["[1]", "{"])
+def test_notes_that_are_damaged_are_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.h5"
+    interop.save(convstep.Sequential([layers.Input((3,)), layers.Dense(2)]), path)
+    with pytest.importorskip("h5py").File(path, "r+") as file:
+        file.attrs["convstep_notes"] = text
+    with pytest.raises(
+        convstep.errors.DataError, match=rf"\Akeras\.load: the notes of the model are damaged: {re.escape(repr(text))}\n  given .*\Z"
+    ):
+        interop.load(path)

@@ -15,6 +15,7 @@ from convstep.errors import DataError
 from convstep.files import atomic_file
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+NOTES = "convstep_notes"  # where the notes of a model of ours stand: in metadata.json, or hanging on an HDF5 file; Keras passes over them
 MOST_PARTS, MOST_JSON = 1_000, 4 * 2**20  # parts of the zip, assets among them; bytes of config.json
 MOST_LIST = 2**19  # bytes of the zip's list of parts
 END = struct.Struct("<4s4H2LH")  # the record that ends a zip

@@ -14,7 +14,7 @@ from convstep.checks import shown
 from convstep.data.files import FilePath, read_whole, refusal, regular_size
 from convstep.errors import ArgumentTypeError, ConvStepError, DataError
 from convstep.interop.keras import weights
-from convstep.interop.keras.archive import CONFIG, METADATA, MOST_JSON, WEIGHTS, is_zip, read_parts
+from convstep.interop.keras.archive import CONFIG, METADATA, MOST_JSON, NOTES, WEIGHTS, is_zip, read_parts
 from convstep.interop.keras.building import Reading
 from convstep.interop.keras.describing import pieces_of
 from convstep.interop.keras.hdf5 import Store, opened
@@ -110,7 +110,10 @@ def _from_path(op: str, path: FilePath, custom: Mapping[str, Any]) -> Model:
             raise refusal(op, f"files of Keras 1, Theano and CNTK are not read, this is one of Keras {version[:20]} on {backend}", path)
         top = _built(op, path, described.encode(), custom, room=2 * size, old=version.startswith("2"))
         values = weights.from_names(store, top, _group(store, "model_weights"))
-    return _filled(op, path, top, values)
+        notes = _notes(op, path, store.text(NOTES))
+    model = _filled(op, path, top, values)
+    model.notes = notes
+    return model
 
 
 def _from_parts(op: str, path: FilePath, parts: Mapping[str, bytes], custom: Mapping[str, Any]) -> Model:
@@ -121,7 +124,9 @@ def _from_parts(op: str, path: FilePath, parts: Mapping[str, bytes], custom: Map
     top = _built(op, path, parts[CONFIG], custom, room=2 * len(content), old=_version(parts).startswith("2"))
     with opened(op, content, path, len(content)) as store:
         values = weights.from_paths(store, top)
-    return _filled(op, path, top, values)
+    model = _filled(op, path, top, values)
+    model.notes = _notes(op, path, json.dumps(_metadata(parts).get(NOTES, {})))
+    return model
 
 
 def _parts(op: str, path: FilePath) -> dict[str, bytes] | None:
@@ -137,10 +142,26 @@ def _parts(op: str, path: FilePath) -> dict[str, bytes] | None:
 
 
 def _version(parts: Mapping[str, bytes]) -> str:
+    return str(_metadata(parts).get("keras_version", "3"))
+
+
+def _metadata(parts: Mapping[str, bytes]) -> Mapping[str, Any]:
     try:
-        return str(json.loads(parts.get(METADATA, b"{}")).get("keras_version", "3"))
-    except (ValueError, AttributeError, RecursionError):
-        return "3"
+        found = json.loads(parts.get(METADATA, b"{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _notes(op: str, path: FilePath, text: str | None) -> dict[str, Any]:
+    """Return what `save` wrote beside a model of ours."""
+    try:
+        notes = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        notes = None
+    if not isinstance(notes, dict):
+        raise refusal(op, f"the notes of the model are damaged: {shown(text)}", path)
+    return notes
 
 
 def _built(op: str, path: FilePath, text: bytes, custom: Mapping[str, Any], *, room: int, old: bool) -> Piece:

@@ -9,11 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from convstep.checks import shown
 from convstep.data.files import FilePath, refusal
 from convstep.errors import MissingExtraError
 from convstep.extras import require
 from convstep.files import atomic_write
-from convstep.interop.keras.archive import CONFIG, METADATA, WEIGHTS, write_parts
+from convstep.interop.keras.archive import CONFIG, METADATA, MOST_JSON, NOTES, WEIGHTS, write_parts
 from convstep.interop.keras.describing import described, pieces_of
 from convstep.interop.keras.living import pairs
 from convstep.interop.keras.pieces import Piece, paths
@@ -34,7 +35,7 @@ def save(model: Model, path: FilePath) -> None:
     path : path
         "m.keras" becomes a file in Keras's own format, "m.weights.h5" the weights alone as Keras 3 writes them, any other "m.h5" or
         "m.hdf5" an HDF5 file with the whole model in the older way. All three are what Keras 3 loads; what the model was compiled with is
-        left out.
+        left out. The model's notes are kept beside it, where Keras passes over them.
 
     Notes
     -----
@@ -54,14 +55,15 @@ def save(model: Model, path: FilePath) -> None:
     top = pieces_of(op, model)
     if name.endswith(".keras"):
         text = json.dumps(described(op, model)).encode()
-        metadata = json.dumps({"keras_version": VERSION, "date_saved": DATE}).encode()
+        notes = {NOTES: dict(model.notes)} if model.notes else {}
+        metadata = _json(op, {"keras_version": VERSION, "date_saved": DATE, **notes}, path)
         write_parts(path, {METADATA: metadata, CONFIG: text, WEIGHTS: _by_paths(op, top)})
     elif name.endswith(".weights.h5"):
         described(op, model)
         atomic_write(path, _by_paths(op, top))
     elif name.endswith((".h5", ".hdf5")):
         text = json.dumps(described(op, model, older=True)).encode()
-        atomic_write(path, _by_names(op, top, text))
+        atomic_write(path, _by_names(op, top, text, _json(op, dict(model.notes), path) if model.notes else None))
     else:
         raise refusal(op, "the name must end in .keras, .weights.h5 or .h5", path)
 
@@ -133,11 +135,23 @@ def _write_inside(group: Any, piece: Piece) -> None:
             _write_inside(container.create_group(name), inner)
 
 
-def _by_names(op: str, top: Piece, text: bytes) -> bytes:
+def _json(op: str, value: Any, path: FilePath) -> bytes:
+    try:
+        text = json.dumps(value).encode()
+    except (TypeError, ValueError) as error:
+        raise refusal(op, f"the notes of the model are no plain data: {shown(str(error))}", path) from None
+    if len(text) > MOST_JSON:
+        raise refusal(op, f"the notes of the model take {len(text)} bytes, more than {MOST_JSON}", path)
+    return text
+
+
+def _by_names(op: str, top: Piece, text: bytes, notes: bytes | None) -> bytes:
     """Return a file with a whole model in the older way."""
     h5py, file = require("h5py", extra="data", op=op), io.BytesIO()
     with h5py.File(file, "w") as root:
         root.attrs["keras_version"], root.attrs["backend"], root.attrs["model_config"] = VERSION, "numpy", text
+        if notes is not None:
+            root.attrs[NOTES] = notes
         group = root.create_group("model_weights")
         group.attrs["keras_version"], group.attrs["backend"] = VERSION, "numpy"
         _write_names(group, "layer_names", [piece.name for piece in top.pieces or ()])
