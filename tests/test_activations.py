@@ -1,5 +1,6 @@
 """Activations against Keras 3 on PyTorch, against their own slope, and far from zero."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,15 @@ def test_small_shares_keep_their_digits() -> None:
     np.testing.assert_allclose(functions.sigmoid(x), [9.357622968839299e-14, 4.5397868702434395e-05], rtol=1e-15)
     np.testing.assert_allclose(functions.softplus(x), [9.35762296884e-14, 4.539889921686e-05], rtol=1e-12)
     np.testing.assert_allclose(functions.gelu(np.array([-10.0])), [-7.61985302416e-23], rtol=1e-11)
+
+
+def test_gelu_in_single_precision_keeps_its_digits_too() -> None:
+    x = np.concatenate([np.linspace(-12, 12, 20011), [0.0, 1e30, np.inf]]).astype(np.float32).reshape(2, -1)
+    wanted = x.astype(np.float64) * np.array([math.erfc(-item * math.sqrt(0.5)) / 2 for item in x.ravel().tolist()]).reshape(x.shape)
+    found = functions.gelu(x)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, rtol=4e-7)
+    assert functions.gelu(np.zeros((0, 3), np.float32)).shape == (0, 3)
 
 
 @every_activation
