@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from tests.onnx_graphs import file, node, normal, same
 
-from convstep.layers import AveragePooling2D, Conv2D, Conv2DTranspose, DepthwiseConv2D, MaxPooling2D
+from convstep.layers import AveragePooling2D, Conv2D, Conv2DTranspose, Cropping2D, DepthwiseConv2D, MaxPooling2D
 
 CASES = 25
+RNG = np.random.default_rng(37)
 
 
 def drawn(rng: np.random.Generator, *choices: Any) -> Any:
@@ -222,3 +223,44 @@ def test_one_layer_has_the_transposed_weights_of_the_file() -> None:
     model = same(proto, {"x": normal(rng, 2, 3, 6, 6)})
     layer = next(layer for layer in model.layers if isinstance(layer, Conv2DTranspose))
     np.testing.assert_array_equal(layer.parameter("kernel"), weights["w"].transpose(2, 3, 1, 0))
+
+
+SLICES: dict[str, tuple[list[Any], tuple[Any, Any]]] = {
+    "rows": ([[1], [6], [2]], ((1, 2), (0, 0))),
+    "both": ([[1, 2], [-1, 100], [2, -1]], ((1, 1), (2, 0))),
+    "steps of one": ([[-5, 0], [2**62, -2], [2, 3], [1, 1]], ((3, 0), (0, 2))),
+    "all axes": ([[0, 0, 1, 1], [2**31 - 1, 9, 7, 7]], ((1, 1), (1, 2))),
+}
+
+
+@pytest.mark.parametrize("opset", [9, 17])
+@pytest.mark.parametrize("name", SLICES)
+def test_slices_of_rows_and_columns_crop_images(name: str, opset: int) -> None:
+    numbers, cropping = SLICES[name]
+    if opset == 9:
+        attributes = dict(zip(("starts", "ends", "axes"), numbers, strict=False))
+        made, weights = node("Slice", "a", "b", **attributes), {}
+    else:
+        weights = {key: np.array(item) for key, item in zip("stuv", numbers, strict=False)}
+        made = node("Slice", f"a {' '.join(weights)}", "b")
+    nodes = [node("Conv", "x w", "a"), made, node("Relu", "b", "y")]
+    model = same(file(nodes, {"x": ("n", 3, 8, 9)}, {"w": normal(RNG, 4, 3, 1, 1), **weights}, opset=opset), {"x": normal(RNG, 2, 3, 8, 9)})
+    assert [layer.cropping for layer in model.layers if isinstance(layer, Cropping2D)] == [cropping]
+    assert model.operators == []
+
+
+OTHER_SLICES: dict[str, list[Any]] = {
+    "channels": [[1], [3], [1]],
+    "steps": [[0], [8], [2], [2]],
+    "backwards": [[7], [-100], [2], [-1]],
+    "nothing left": [[4], [4], [2]],
+    "samples": [[1], [2], [0]],
+}
+
+
+@pytest.mark.parametrize("name", OTHER_SLICES)
+def test_other_slices_stay_operators(name: str) -> None:
+    weights = {key: np.array(item) for key, item in zip("stuv", OTHER_SLICES[name], strict=False)}
+    nodes = [node("Conv", "x w", "a"), node("Slice", f"a {' '.join(weights)}", "b"), node("Relu", "b", "y")]
+    model = same(file(nodes, {"x": ("n", 3, 8, 9)}, {"w": normal(RNG, 4, 3, 1, 1), **weights}), {"x": normal(RNG, 2, 3, 8, 9)})
+    assert model.operators == ["Slice"]

@@ -17,6 +17,7 @@ from convstep.layers import (
     AveragePooling2D,
     Conv2D,
     Conv2DTranspose,
+    Cropping2D,
     DepthwiseConv2D,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -29,6 +30,7 @@ from convstep.layers import (
 LAST = channels_last(IMAGES)
 Sides = tuple[tuple[int, int], tuple[int, int]]
 FARTHEST = 4096
+ENDLESS = 2**31 - 1  # what files give for the end of an axis
 NONE: Sides = ((0, 0), (0, 0))
 
 
@@ -142,6 +144,33 @@ def pad(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | N
     return made.value(node, _with_zeros(made, node, made.arranged(x, LAST), padding), LAST, x)
 
 
+def cropped(made: Importing, node: Node, given: Sequence[Value | None]) -> Value | None:
+    """Return images without their borders, where these are known and the channels are last already."""
+    x = _images(given[:1])
+    ends = _known(given[1:]) if node.opset > 9 else [np.asarray(node.get(name, ())) for name in ("starts", "ends", "axes")]
+    if x is None or x.order != LAST or len(ends) < 2 or any(item is None for item in ends):
+        return None
+    starts, stops, *rest = (item.ravel().tolist() for item in ends if item is not None)
+    axes = rest[0] if rest and rest[0] else list(range(len(starts)))
+    if any(step != 1 for step in (rest[1] if len(rest) > 1 else ())) or len({axis % IMAGES for axis in axes}) < len(axes):
+        return None
+    cuts = [(0, 0)] * IMAGES
+    for axis, start, stop in zip(axes, starts, stops, strict=True):
+        size = (x.sizes or ())[axis]
+        if start == 0 and stop >= ENDLESS:
+            continue
+        if not isinstance(size, int):
+            return None
+        first, last, _ = slice(start, stop).indices(size)
+        cuts[axis] = first, size - last
+        if first >= last:
+            return None
+    if cuts[0] != (0, 0) or cuts[1] != (0, 0):
+        return None
+    layer = Cropping2D((cuts[2], cuts[3]), dtype=x.dtype)
+    return made.value(node, made.call(node, layer, [made.symbol(x)]), LAST, x)
+
+
 # --- what they share ---
 
 
@@ -237,4 +266,5 @@ LOWERINGS = {
     "GlobalMaxPool": global_pool,
     "MaxPool": max_pool,
     "Pad": pad,
+    "Slice": cropped,
 }
