@@ -9,7 +9,7 @@ from convstep.interop.onnx.writing.protocol import as_proto
 __all__ = ["as_proto", "save"]
 
 
-def save(model: Any, path: str | os.PathLike[str], *, layout: str | None = None, opset: int = 17, dtype: Any = None) -> None:
+def save(model: Any, path: str | os.PathLike[str], *, layout: str | None = None, opset: int | None = None, dtype: Any = None) -> None:
     """Write a model as an ONNX file, as it is in inference.
 
     Its inputs and outputs have the names of the model's (`model.input_names`, `model.output_names`; an output that is called as an input is
@@ -25,9 +25,9 @@ def save(model: Any, path: str | os.PathLike[str], *, layout: str | None = None,
         How inputs and outputs of four axes lie in the file: (m, channels, height, width), which other tools expect, or (m, height, width,
         channels) as in convstep. All others lie as in the model, and a flattened image has convstep's order in either case. Without it,
         NCHW; a model that was read from an ONNX file keeps its axes as they are, which is what "NHWC" does.
-    opset : int
+    opset : int, optional
         Version of ONNX's operators, 17 to 21. Every onnxruntime since 1.12 reads 17, and only gelu and mish take fewer operators in a
-        later one.
+        later one. Without it 17, or that of the file where a model was read from a later one with operators that no layer stands for.
     dtype : "float32" or "float64", optional
         What float64 is written as. Inputs and outputs keep the model's types. Without it, float32: onnxruntime has no convolution in
         float64 on a CPU, so that it reads such a file only if it does without.
@@ -35,7 +35,8 @@ def save(model: Any, path: str | os.PathLike[str], *, layout: str | None = None,
     Raises
     ------
     DataError
-        If a layer or an activation is not one of convstep's own, or is called with training=True; or there is no such folder.
+        If a layer or an activation is not one of convstep's own, or is called with training=True; an operator of a file that was read
+        means something else in this opset; or there is no such folder.
     ShapeError
         If layout, opset or dtype is something else, or the file would take 2 GiB, more than one ONNX file can.
     ArgumentTypeError

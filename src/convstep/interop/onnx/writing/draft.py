@@ -4,7 +4,7 @@ One rule: a step reads and makes keys; names come at the end, so that what nobod
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -19,13 +19,19 @@ WIDE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 
 @dataclass(frozen=True)
 class Step:
-    """One operation: what it reads ("" for an input that is left out), and the one value that it makes."""
+    """One operation: what it reads ("" for an input that is left out), and the value that it makes, or that and others."""
 
     kind: str
     name: str
     reads: tuple[str, ...]
     makes: str
     attributes: dict[str, Any]
+    others: tuple[str, ...] = ()
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """All that it makes."""
+        return (self.makes, *self.others)
 
 
 @dataclass
@@ -67,10 +73,15 @@ class Draft:
 
     def step(self, kind: str, *reads: str, **attributes: Any) -> str:
         """Append an operation and return the key of what it makes."""
+        return self.several(kind, reads, 1, {word: item for word, item in attributes.items() if item is not None})[0]
+
+    def several(self, kind: str, reads: Sequence[str], results: int, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+        """Append an operation of several results and return the key of each."""
         makes = f"#{len(self.steps)}"
+        others = tuple(f"{makes}.{place}" for place in range(1, results))
         name = f"{self.path}/{kind}" if self.path else kind
-        self.steps.append(Step(kind, name, reads, makes, {word: item for word, item in attributes.items() if item is not None}))
-        return makes
+        self.steps.append(Step(kind, name, tuple(reads), makes, dict(attributes), others))
+        return self.steps[-1].results
 
     def then(self, kind: str, x: Value, *reads: str, **attributes: Any) -> Value:
         """Append an operation whose result lies as x does."""

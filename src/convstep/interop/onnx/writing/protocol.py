@@ -11,6 +11,7 @@ from convstep.errors import ArgumentTypeError, DataError
 from convstep.extras import require
 from convstep.interop.onnx.model import LAYOUT_NOTE
 from convstep.interop.onnx.writing.draft import Draft
+from convstep.interop.onnx.writing.operators import opset_of
 from convstep.interop.onnx.writing.values import Value, order_for
 from convstep.interop.onnx.writing.walking import written
 from convstep.models import Model
@@ -23,7 +24,7 @@ IMAGE = ("batch", "height", "width", "channels")
 MOST = 2**31 - 2**20  # bytes of weights: a file is one message of less than 2 GiB, and the rest of it is small
 
 
-def as_proto(model: Any, *, layout: str | None = None, opset: int = 17, dtype: Any = None) -> Any:
+def as_proto(model: Any, *, layout: str | None = None, opset: int | None = None, dtype: Any = None) -> Any:
     """Return a model as the ModelProto that `save` writes; the arguments and errors are those of `save`."""
     if not isinstance(model, Model):
         raise refusal("export", f"there must be a model, not {shown(model)}", {"model": model}, kind=ArgumentTypeError)
@@ -32,7 +33,8 @@ def as_proto(model: Any, *, layout: str | None = None, opset: int = 17, dtype: A
         raise refusal("export", fact, {"model": model.name}, kind=ArgumentTypeError)
     if layout is None:
         layout = "NHWC" if model.notes.get(LAYOUT_NOTE) else "NCHW"  # a model that was read keeps its axes as they are
-    layout, version = one_of("export", "layout", layout, LAYOUTS), whole("export", "opset", opset, min(VERSIONS))
+    layout = one_of("export", "layout", layout, LAYOUTS)
+    version = min(max(min(VERSIONS), opset_of(model)), max(VERSIONS)) if opset is None else whole("export", "opset", opset, 0)
     if version not in VERSIONS:
         raise refusal("export", f"opset must be {min(VERSIONS)} to {max(VERSIONS)}, not {version}", {"opset": opset})
     wide = dtype is not None and one_of("export", "dtype", dtype, ("float32", "float64")) == "float64"
@@ -82,7 +84,7 @@ class _Writer:
         from convstep import __version__
 
         helper, draft = self.onnx.helper, self.draft
-        nodes = [self._node(step, names) for step in draft.steps if step.makes in needed]
+        nodes = [self._node(step, names) for step in draft.steps if needed.intersection(step.results)]
         weights = [self.onnx.numpy_helper.from_array(array, names[key]) for key, array in draft.constants.items() if key in needed]
         inputs = [self._info(x, names[x.key], alone=len(sides[0]) == 1) for x in sides[0]]
         outputs = [self._info(y, names[y.key], alone=False) for y in sides[1]]
@@ -100,10 +102,14 @@ class _Writer:
         return proto
 
     def _node(self, step: Any, names: Mapping[str, str]) -> Any:
-        numbered = {word: self._type(value) if isinstance(value, np.dtype) else value for word, value in step.attributes.items()}
-        return self.onnx.helper.make_node(
-            step.kind, [names[key] if key else "" for key in step.reads], [names[step.makes]], names[f"={step.makes}"], **numbered
-        )
+        attributes = {word: self._attribute(value) for word, value in step.attributes.items()}
+        reads, makes = [names[key] if key else "" for key in step.reads], [names[key] for key in step.results]
+        return self.onnx.helper.make_node(step.kind, reads, makes, names[f"={step.makes}"], **attributes)
+
+    def _attribute(self, value: Any) -> Any:
+        if isinstance(value, np.dtype):
+            return self._type(value)
+        return self.onnx.numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
 
     def _info(self, x: Value, name: str, *, alone: bool) -> Any:
         """Return what the file says of an input or output: its type, and the lengths of its axes, with names for those that may differ."""
@@ -130,7 +136,7 @@ def _needed(draft: Draft, ends: Sequence[Value]) -> set[str]:
     """Return the keys of all that the outputs follow from."""
     needed = {x.key for x in ends}
     for step in reversed(draft.steps):
-        if step.makes in needed:
+        if needed.intersection(step.results):
             needed.update(step.reads)
     return needed
 
@@ -150,10 +156,11 @@ def _names(draft: Draft, needed: set[str], fixed: Mapping[str, str]) -> dict[str
         if key in needed:
             names[key] = _free(draft.labels[key], taken)
     for step in draft.steps:
-        if step.makes in needed:
+        if needed.intersection(step.results):
             names[f"={step.makes}"] = _free(step.name, steps)
-            if step.makes not in fixed:
-                names[step.makes] = _free(draft.labels.get(step.makes, step.name), taken)
+            for key in step.results:
+                if key not in fixed:
+                    names[key] = _free(draft.labels.get(key, step.name), taken)
     return names
 
 

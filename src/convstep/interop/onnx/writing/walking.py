@@ -9,12 +9,16 @@ from typing import Any
 
 from convstep import layers
 from convstep.errors import DataError
-from convstep.interop.onnx.writing import activations, merging, normalizing, shaping, windows
+from convstep.interop.onnx.importing import Fixed
+from convstep.interop.onnx.operator import LocalResponse, Operator
+from convstep.interop.onnx.writing import activations, merging, normalizing, operators, shaping, windows
 from convstep.interop.onnx.writing.draft import Draft
 from convstep.interop.onnx.writing.values import CHANNELS_FIRST, Call, Value, floats, plain_order
 from convstep.layers import Layer
 from convstep.models import Model
 from convstep.models.graph import Part, call_key
+
+OPERATORS = (Operator, Fixed)
 
 
 def written(draft: Draft, model: Any, inputs: Sequence[Value], *, inside: str = "", training: bool = False) -> list[Value]:
@@ -42,7 +46,12 @@ def written(draft: Draft, model: Any, inputs: Sequence[Value], *, inside: str = 
             continue
         shapes = [x.shape for x in given]
         shape = tuple(layer.compute_output_shape(shapes if layer.several else shapes[0]))
-        known[call_key(node)] = [_written_call(draft, Call(layer, path, tuple(given), shape), training=mode)]
+        call = Call(layer, path, tuple(given), shape)
+        if isinstance(layer, Operator) and type(layer) in OPERATORS:
+            draft.path = path
+            known[call_key(node)] = operators.operator(draft, call)
+        else:
+            known[call_key(node)] = [_written_call(draft, call, training=mode)]
     return [_part(known[call_key(symbol)], symbol) for symbol in graph.outputs]
 
 
@@ -89,6 +98,8 @@ def _learns(layer: Any) -> bool:
 def _part(values: Sequence[Value], symbol: Any) -> Value:
     if not isinstance(symbol, Part):
         return values[0]
+    if isinstance(symbol.layer, Operator):
+        return values[int(symbol.place)]
     model: Any = symbol.layer
     return values[list(model.output_structure.places).index(symbol.place)]
 
@@ -98,6 +109,7 @@ def _nothing(draft: Draft, call: Call) -> Value:  # noqa: ARG001 - called as the
 
 
 WRITTEN: dict[type[Layer], Callable[[Draft, Call], Value]] = {
+    LocalResponse: operators.local_response,
     layers.Activation: activations.activation_layer,
     layers.Add: merging.merging,
     layers.Average: merging.merging,
