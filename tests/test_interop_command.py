@@ -203,6 +203,32 @@ USAGE = [
     (("inspect", "nothing.onnx"), "argument FILE: there is no file nothing.onnx"),
     (("predict", "n.onnx", "image.png", "--top", "0"), "argument --top: must be at least 1, not 0"),
     (("predict", "n.onnx", "image.png", "--output", "o.txt"), "argument --output: is one .npz file, for one image"),
+    (
+        ("predict", "n.onnx", "image.png", "--mean", "abc"),
+        "argument --mean: must be a finite number, or several with commas between them, not 'abc'",
+    ),
+    (
+        ("predict", "n.onnx", "image.png", "--mean", "nan"),
+        "argument --mean: must be a finite number, or several with commas between them, not 'nan'",
+    ),
+    (
+        ("predict", "n.onnx", "image.png", "--std", "1,,2"),
+        "argument --std: must be a finite number, or several with commas between them, not '1,,2'",
+    ),
+    (("predict", "n.onnx", "image.png", "--std", "1,0"), "argument --std: must not be 0, since it divides, but is '1,0'"),
+    (
+        ("predict", "n.onnx", "image.png", "--scale", "inf"),
+        "argument --scale: must be a finite number, or several with commas between them, not 'inf'",
+    ),
+    (("predict", "n.onnx", "image.png", "--scale", "1,2"), "argument --scale: must be one finite number, not '1,2'"),
+    (
+        ("predict", "n.onnx", "image.png", "--size", "0x5"),
+        "argument --size: must be a height and a width of at least 1, such as 224x224, not '0x5'",
+    ),
+    (
+        ("predict", "n.onnx", "image.png", "--size", "5x"),
+        "argument --size: must be a height and a width of at least 1, such as 224x224, not '5x'",
+    ),
     (("predict", "n.onnx", "nothing.png"), "argument IMAGE: there is no file nothing.png"),
 ]
 

@@ -63,6 +63,14 @@ REFUSED: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
     ({"epochs": 2.0}, X, ArgumentTypeError, "ConvNetClassifier: epochs must be a whole number >= 1, not 2.0\n  given epochs 2.0"),
     ({"batch_size": 0}, X, ShapeError, "ConvNetClassifier: batch_size must be a whole number >= 1, not 0\n  given batch_size 0"),
     (
+        {"validation_fraction": 0}, X, ShapeError,
+        "ConvNetClassifier: validation_fraction must be more than 0 and less than 1, not 0\n  given validation_fraction 0.0",
+    ),
+    (
+        {"validation_fraction": 1.0}, X, ShapeError,
+        "ConvNetClassifier: validation_fraction must be more than 0 and less than 1, not 1\n  given validation_fraction 1.0",
+    ),
+    (
         {"validation_fraction": 1.5}, X, ShapeError,
         "ConvNetClassifier: validation_fraction must be a number from 0 to 1, not 1.5\n  given validation_fraction 1.5",
     ),

@@ -1,6 +1,8 @@
 """`convstep convert` and `convstep inspect`: networks that come from elsewhere or go there, and `predict` with such a file."""
 
 import argparse
+import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,11 +129,11 @@ def _tensor(tensor: "Tensor") -> str:
 def add_preparation(parser: argparse.ArgumentParser) -> None:
     """Add what `predict` asks for if it is given the file of a network."""
     group = parser.add_argument_group("for the file of a network, of which nothing is known but its shapes")
-    group.add_argument("--scale", type=float, default=255.0, metavar="X", help="what the cells of the image are divided by (default: 255)")
+    group.add_argument("--scale", type=_divisor, default=255.0, metavar="X", help="what the cells are divided by (default: 255)")
     group.add_argument(
         "--mean", type=_numbers, default=(0.0,), metavar="X[,X,X]", help="what is then taken off, one number or one a channel"
     )
-    group.add_argument("--std", type=_numbers, default=(1.0,), metavar="X[,X,X]", help="what that is divided by")
+    group.add_argument("--std", type=_divisors, default=(1.0,), metavar="X[,X,X]", help="what that is divided by")
     group.add_argument("--bgr", action="store_true", help="blue comes first, as OpenCV has it")
     group.add_argument("--size", type=_pair, metavar="HxW", help="for a network that takes images of any size (default: 224x224)")
     group.add_argument("--labels", type=Path, metavar="FILE", help="the names of the classes, one in each line")
@@ -204,12 +206,32 @@ def _must_exist(argument: str, path: Path) -> None:
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise argparse.ArgumentTypeError(f"must be a finite number, or several with commas between them, not {text!r}")
+    return numbers
+
+
+def _divisors(text: str) -> tuple[float, ...]:
+    numbers = _numbers(text)
+    if 0 in numbers:
+        raise argparse.ArgumentTypeError(f"must not be 0, since it divides, but is {text!r}")
+    return numbers
+
+
+def _divisor(text: str) -> float:
+    numbers = _divisors(text) if "," not in text else ()
+    if not numbers:
+        raise argparse.ArgumentTypeError(f"must be one finite number, not {text!r}")
+    return numbers[0]
 
 
 def _pair(text: str) -> tuple[int, int]:
-    height, _, width = text.partition("x")
-    sizes = int(height), int(width or height)
+    found = re.fullmatch(r"([0-9]{1,6})(?:x([0-9]{1,6}))?", text)
+    sizes = (0, 0) if found is None else (int(found[1]), int(found[2] or found[1]))
     if min(sizes) < 1:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"must be a height and a width of at least 1, such as 224x224, not {text!r}")
     return sizes

@@ -104,7 +104,7 @@ def _onnx(place: Path) -> Report:
     source = read(place, check=False)
     found = []
     for node in source.nodes:
-        reason = unsupported(node) or wrong(node)
+        reason = wrong(node) or unsupported(node)
         if reason:
             found.append(Unsupported(f"{node.domain}.{node.kind}" if node.domain else node.kind, node.name, node.opset, reason))
     weights = tuple(Tensor(name, tuple(array.shape), array.dtype.name) for name, array in source.constants.items())

@@ -61,7 +61,8 @@ class Structure:
             for keys in known:
                 if set(keys) == set(value):
                     return [value[key] for key in keys]
-            fact = f"{what} has the keys {_words(sorted(map(str, value)))}, but the model has {_words(known[0])}"
+            held = f"the keys {_words(sorted(map(str, value)))}" if value else "no keys"
+            fact = f"{what} has {held}, but the model has {_words(known[0])}"
             raise refusal(op, fact, {what: {key: getattr(item, "shape", item) for key, item in value.items()}})
         items = list(value) if isinstance(value, list | tuple) else [value]
         if len(items) != self.count:

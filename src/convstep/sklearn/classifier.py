@@ -72,7 +72,7 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         Whether samples are held out, and the training ends when the loss on them has not become less for a while. The weights are those of
         the best epoch.
     validation_fraction : float
-        Which share of each class is held out for that.
+        Which share of each class is held out for that: more than 0, less than 1.
     n_iter_no_change : int
         For how many epochs nothing better is borne.
     class_weight : dict or "balanced", optional
@@ -292,9 +292,13 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     def _settings(self) -> dict[str, Any]:
         """Return what `fit` goes by, checked before anything is changed."""
         whole(NAME, "batch_size", self.batch_size, 1)
+        fraction = real(NAME, "validation_fraction", self.validation_fraction, most=1)
+        if fraction in {0, 1}:
+            fact = f"validation_fraction must be more than 0 and less than 1, not {fraction:g}"
+            raise refusal(NAME, fact, {"validation_fraction": fraction})
         return {
             "epochs": whole(NAME, "epochs", self.epochs, 1),
-            "fraction": real(NAME, "validation_fraction", self.validation_fraction, most=1),
+            "fraction": fraction,
             "patience": whole(NAME, "n_iter_no_change", self.n_iter_no_change, 1),
         }
 

@@ -97,6 +97,8 @@ class Tensors:
         count = math.prod(dims)
         if tensor.HasField("raw_data") and dtype.kind in "biufc" and len(tensor.raw_data) != count * dtype.itemsize:
             raise _refusal(name, f"it has {len(tensor.raw_data)} bytes, but {shown(count)} numbers of {dtype.itemsize} are claimed")
+        if max(count, *dims, 0) * dtype.itemsize > MOST_FILE:
+            raise _refusal(name, f"its shape {shown(tuple(dims))} is too large: a tensor in the file holds at most {MOST_FILE} bytes")
         try:
             array: Array = self.onnx.numpy_helper.to_array(tensor)
         except Exception as error:  # noqa: BLE001 - NumPy's and onnx's own, for whatever does not fit
@@ -147,8 +149,6 @@ def _inside(folder: Path, location: str, name: str) -> Path:
             raise _refusal(name, f"its numbers would lie in {shown(location)}, which is a link")
     if not path.is_file():
         raise _refusal(name, f"its numbers would lie in {shown(location)}, but there is no such file")
-    if Path(path).stat().st_nlink > 1 and not path.resolve().is_relative_to(folder.resolve()):
-        raise _refusal(name, f"its numbers would lie in {shown(location)}, which is a link")
     return path
 
 

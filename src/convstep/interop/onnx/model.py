@@ -57,10 +57,10 @@ def load(source: Any, *, layout: str | None = None, fold: bool = False, name: st
 
     Notes
     -----
-    No code of a file is run, and nothing outside its folder is read: weights beside it must be plain files below that folder, no links.
-    At most 2 GiB are read as the file, 16 GiB as weights beside it; a file has at most 100,000 nodes, functions put in place; an array
-    takes at most 2 GiB, and what nodes make of weights 1 GiB and eight times the weights. What would be larger is refused before memory
-    is asked for, by `load` where that is known then, else by `predict`.
+    No code of a file is run, and nothing outside its folder is read: weights beside it must be plain files below that folder, no links; a
+    hard link cannot be told from a file. At most 2 GiB are read as the file, 16 GiB as weights beside it; a file has at most 100,000 nodes,
+    functions put in place; an array takes at most 2 GiB, and what nodes make of weights 1 GiB and eight times the weights. What would be
+    larger is refused before memory is asked for, by `load` where that is known then, else by `predict`.
 
     Examples
     --------

@@ -211,7 +211,7 @@ def _ordered(nodes: Sequence[Node], known: set[str], ends: Sequence[str]) -> lis
             if maker is None:
                 raise _nobody(node, name)
             if id(maker) in waiting:
-                raise node_refusal(maker, f"it needs {shown(name)}, which is made from its own result: the nodes are a circle")
+                raise node_refusal(node or maker, f"it needs {shown(name)}, which is made from its own result: the nodes are a circle")
             waiting.add(id(maker))
             stack.append((maker, iter(maker.inputs)))
     return ordered
