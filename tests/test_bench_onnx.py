@@ -113,7 +113,8 @@ def test_the_light_models_are_those_of_the_package_and_get_numbers_that_differ()
 
 
 def test_the_command_measures_files_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = in_process(capsys, "bench", "--onnx", file(tmp_path), "--repeats", "1", "--threads", "1", "--json")
+    code, out, err = in_process(capsys, "bench", "--onnx", file(tmp_path), "--repeats", "1", "--threads", "1", "--json")
+    assert f"convstep bench: measuring onnx: {Path(file(tmp_path)).stem}" in err.splitlines()
     assert code == 0
     found = json.loads(out)
     assert found["settings"]["rounds"] == 1

@@ -120,7 +120,7 @@ def _warn(prog: str) -> None:
 
 @contextmanager
 def _progress(prog: str) -> Iterator[Callable[[str], None]]:
-    """Show what is measured: on a terminal all of it in one line that leaves again, in a pipe a line for each part."""
+    """Show what is measured: on a terminal all of it in one line that leaves again, in a pipe a line for each part, or network."""
     from rich.console import Console
 
     screen, told = Console(file=sys.stderr, highlight=False), set[str]()
@@ -131,9 +131,10 @@ def _progress(prog: str) -> Iterator[Callable[[str], None]]:
 
     def tell(what: str) -> None:
         part = what.partition(":")[0]
-        if part not in told:
-            told.add(part)
-            say(f"{prog}: measuring {part}")
+        shown = what if part == "onnx" else part  # reading one of its networks may take many seconds
+        if shown not in told:
+            told.add(shown)
+            say(f"{prog}: measuring {shown}")
 
     yield tell
 
