@@ -486,7 +486,7 @@ REFUSED: list[tuple[Any, str]] = [
         lambda: ends().predict([TWO, TWO], verbose=0),
         'predict: x is a list of 2, but the model has 1: "x"\n  given x ((3, 2), (3, 2))',
     ),
-    (lambda: ends().predict({}, verbose=0), 'predict: x has no keys, but the model has "x"\n  given x {}'),
+    (lambda: ends().accept("predict", {}), 'predict: x has no keys, but the model has "x"\n  given x {}'),
     (
         lambda: ends().predict({"y": TWO}, verbose=0),
         'predict: x has the keys "y", but the model has "x"\n  given x {\'y\': (3, 2)}',
