@@ -10,10 +10,12 @@ from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
-# Modules whose examples draw; they need the extra plot.
-DRAWING = ["convstep/figures/*.py", "convstep/models/pictures.py", "convstep/training/callback.py", "convstep/utils.py"]
-
-OF_SCIKIT_LEARN = ["convstep/sklearn/*.py"]  # they need the extra sklearn
+# Modules whose examples need a package that an extra brings.
+NEEDING = {
+    "matplotlib": ["convstep/figures/*.py", "convstep/models/pictures.py", "convstep/training/callback.py", "convstep/utils.py"],
+    "onnx": ["convstep/interop/onnx/backend.py"],
+    "sklearn": ["convstep/sklearn/*.py"],
+}
 
 
 def enter_empty_folder(names: dict[str, Any]) -> None:
@@ -37,7 +39,7 @@ docstrings = Sybil(
     parsers=[DocTestParser()],
     path="src",
     patterns=["*.py"],
-    excludes=[*([] if find_spec("matplotlib") else DRAWING), *([] if find_spec("sklearn") else OF_SCIKIT_LEARN)],
+    excludes=[path for package, paths in NEEDING.items() if not find_spec(package) for path in paths],
     document_types={".py": PythonDocStringDocument},
 )
 pytest_collect_file = (documents + docstrings).pytest()
