@@ -32,6 +32,7 @@ class _Pool:
         self.address = -(-self.board.ctypes.data // 64) * 64
         self.workers: list[threading.Semaphore] = []
         self.sleeping: set[int] = set()
+        self.performing: set[int] = set()  # threads in a program that is not brief
         self.waking = threading.Lock()
         self.generation = 0
         self.conduct, self.serve = kernel("board.conduct"), kernel("board.serve")
@@ -53,8 +54,13 @@ class _Pool:
 
     def perform(self, table: Array, workers: int, *, brief: bool) -> None:
         """Run kernels one after the other: rows of code, jobs, workers and the address of the arguments. If `brief`, let sleepers sleep."""
-        first = self._begin(len(table), 1 if brief else workers)
-        _call(kernel("board.perform"), packed(self.address, address_of(table), len(table), first))
+        if not brief:
+            self.performing.add(threading.get_ident())  # before anybody is woken: see `_work`
+        try:
+            first = self._begin(len(table), 1 if brief else workers)
+            _call(kernel("board.perform"), packed(self.address, address_of(table), len(table), first))
+        finally:
+            self.performing.discard(threading.get_ident())
 
     def _begin(self, tasks: int, workers: int) -> int:
         """Wake so many workers, and return the generation of the first of so many tasks."""
@@ -85,6 +91,9 @@ class _Pool:
         while True:
             _call(self.serve, task)
             self.sleeping.add(me)
+            if self.performing and not _closing.is_set():  # begun while this one was on its way to sleep, so nobody has woken it
+                self.sleeping.discard(me)
+                continue
             self.workers[me - 1].acquire()
 
 
