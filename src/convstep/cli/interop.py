@@ -149,13 +149,15 @@ def predict_with_file(path: Path, options: argparse.Namespace) -> int:
         raise UsageError("argument --output: is one .npz file, for one image")
     from convstep.errors import ConvStepError, MissingExtraError
     from convstep.interop import seeing
+    from convstep.interop.converting import open_model
 
+    model = open_model(path)
     how = seeing.Preparation(options.scale, options.mean, options.std, options.bgr, options.size)
     rows: list[dict[str, Any]] = []
     failed = 0
     for image in options.images:
         try:
-            answer = seeing.see(path, image, how)
+            answer = seeing.see(model, image, how)
             classes = seeing.top(answer, options.labels, options.top)
         except MissingExtraError:
             raise

@@ -103,7 +103,7 @@ def convert(
         opened = onnx.load(place, layout="NHWC")
     else:
         opened = open_model(place)
-    _write(opened, Path(target), asked)
+    _write(opened, Path(target), asked if end == ".onnx" else {})
     return opened
 
 
@@ -115,12 +115,7 @@ def _weights_alone(source: Path, target: Path) -> None:
 
 
 def _write(model: Any, target: Path, options: Mapping[str, Any]) -> None:
-    end = target.suffix.lower()
-    if end == OWN:
+    if target.suffix.lower() == OWN:
         model.save(target)
-    elif end in {".h5", ".keras"}:
-        keras.save(model.plain() if isinstance(model, onnx.OnnxModel) else model, target)
-    elif end == ".onnx":
-        onnx.save(model, target, **options)
     else:
-        torch.save(model, target)
+        model.export(target, **options)

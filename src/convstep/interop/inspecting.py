@@ -3,6 +3,7 @@
 One rule: whoever looks at a file is told of all that is unsupported, not of the first thing alone.
 """
 
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -12,10 +13,11 @@ from typing import Any
 
 from convstep.checks import shown
 from convstep.errors import DataError
-from convstep.interop import onnx, torch
+from convstep.interop import torch
 from convstep.interop.converting import MODELS, WEIGHTS, open_model
+from convstep.interop.onnx.model import model_of
 from convstep.interop.onnx.operators import unsupported
-from convstep.interop.onnx.reading import Entry, read, wrong
+from convstep.interop.onnx.reading import Entry, check_opset, read, wrong
 from convstep.models.graph import call_key
 
 __all__ = ["Report", "Tensor", "Unsupported", "inspect"]
@@ -111,7 +113,9 @@ def _onnx(place: Path) -> Report:
     transposes = None
     if not found:
         try:
-            transposes = onnx.load(place).transposes
+            if source.opset:
+                check_opset(source.opset)
+            transposes = model_of(source).transposes
         except DataError as error:
             found.append(Unsupported("", "", source.opset, str(error).splitlines()[0].partition(": ")[2]))
     return Report(
@@ -147,10 +151,4 @@ def _entries(entries: Sequence[Entry]) -> tuple[Tensor, ...]:
 
 
 def _parameters(weights: Sequence[Tensor]) -> int:
-    total = 0
-    for item in weights:
-        count = 1
-        for size in item.shape or ():
-            count *= int(size)
-        total += count
-    return total
+    return sum(math.prod(map(int, item.shape or ())) for item in weights)

@@ -14,7 +14,6 @@ import numpy as np
 from convstep.checks import Array, refusal, shown
 from convstep.data import read_image
 from convstep.errors import ArgumentTypeError, DataError
-from convstep.interop.converting import open_model
 from convstep.ops import activations
 
 __all__ = ["Answer", "Preparation", "see"]
@@ -63,24 +62,30 @@ class Answer:
     shape: tuple[int, ...]
 
 
-def see(path: str | os.PathLike[str], image: str | os.PathLike[str], how: Preparation | None = None) -> Answer:
-    """Return what the network in a file says about an image.
+def see(model: Any, image: str | os.PathLike[str], how: Preparation | None = None) -> Answer:
+    """Return what a network says about an image.
+
+    Parameters
+    ----------
+    model : Model
+        As `convstep.interop.converting.open_model` returns it.
+    image : path
+    how : Preparation, optional
 
     Raises
     ------
     DataError
-        If a file cannot be read, or the network does not take one image.
+        If the image cannot be read, or the network does not take one image.
     MissingExtraError
-        If what reads the network or the image is not installed.
+        If what reads the image is not installed.
     """
     how = how or Preparation()
-    model = open_model(path)
     if len(model.inputs) != 1:
-        raise DataError(f"predict: the network takes {len(model.inputs)} inputs, not one image\n  given {path}")
+        raise DataError(f"predict: the network takes {len(model.inputs)} inputs, not one image\n  given {model.name}")
     shape = tuple(model.inputs[0].shape)
     first = _channels_first(shape)
     if first is None:
-        raise DataError(f"predict: the network takes an input of the shape {shape}, which is no image\n  given {path}")
+        raise DataError(f"predict: the network takes an input of the shape {shape}, which is no image\n  given {model.name}")
     channels = shape[1] if first else shape[3]
     height, width = _size(shape[2:] if first else shape[1:3], how)
     cells = read_image(image, size=(height, width), color="gray" if channels == 1 else "rgb").astype(np.float32)

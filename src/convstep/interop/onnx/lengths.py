@@ -8,11 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from convstep.checks import Array
-from convstep.interop.onnx.reading import SMALL
+from convstep.interop.onnx.reading import INTEGERS, SMALL
 from convstep.interop.onnx.records import Node
 from convstep.interop.onnx.values import Value
-
-INTEGERS = (6, 7)  # what Cast makes: int32 and int64
 
 
 def lengths(node: Node, given: Sequence[Value | None]) -> Array | None:

@@ -70,13 +70,17 @@ def load(source: Any, *, layout: str | None = None, fold: bool = False, name: st
 
     """
     turned = layout is not None and one_of("onnx.load", "layout", layout, ("NHWC",)) == "NHWC"
-    read_source = read(source)
-    made = Importing(read_source, LOWERINGS, fold=fold, turned=turned)
+    return model_of(read(source), fold=fold, turned=turned, name=name)
+
+
+def model_of(source: Source, *, fold: bool = False, turned: bool = False, name: str | None = None) -> "OnnxModel":
+    """Return what a file holds as a model; see `load`."""
+    made = Importing(source, LOWERINGS, fold=fold, turned=turned)
     try:
         with np.errstate(all="ignore"):
-            for node in read_source.nodes:
+            for node in source.nodes:
                 made.add(node)
-            return OnnxModel(read_source, made, name=name)
+            return OnnxModel(source, made, name=name)
     except MemoryError:
         raise DataError("onnx.load: the file needs more memory than there is\n  given its weights and constants") from None
 
@@ -178,6 +182,10 @@ class OnnxModel(Model):
         model = Model(self.input, self.output, name=self.name)
         model.notes = dict(self.notes)
         return model
+
+    def export(self, path: Any, format: str | None = None, **options: Any) -> None:  # noqa: A002 - Keras's argument
+        """Write the layers for other tools, as every model; those with operators go to ONNX alone."""
+        self.plain().export(path, format, **options)
 
     def save(self, path: Any, *, include_optimizer: bool = True, notes: Mapping[str, Any] | None = None) -> None:
         """Write the layers into convstep's own format, which is read without ONNX.

@@ -109,11 +109,17 @@ def read(source: Any, *, check: bool = True) -> Source:
 def _opsets(proto: Any, *, check: bool) -> dict[str, int]:
     opsets = {"" if item.domain in DOMAIN else item.domain: item.version for item in proto.opset_import}
     own = opsets.get("")
-    if check and own is not None and not OLDEST <= own <= NEWEST:
-        raise DataError(f"onnx.load: the file asks for opset {own}, but {OLDEST} to {NEWEST} are supported")
+    if check and own is not None:
+        check_opset(own)
     if own is None and any(node.domain in DOMAIN for node in proto.graph.node):
         raise DataError("onnx.load: the file does not say which opset of ONNX it asks for")
     return opsets
+
+
+def check_opset(own: int) -> None:
+    """Refuse a version of ONNX's operators that is not supported."""
+    if not OLDEST <= own <= NEWEST:
+        raise DataError(f"onnx.load: the file asks for opset {own}, but {OLDEST} to {NEWEST} are supported")
 
 
 def _entry(info: Any, tensors: Tensors) -> Entry:

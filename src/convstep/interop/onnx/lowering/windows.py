@@ -182,7 +182,7 @@ def _images(given: Sequence[Value | None]) -> Value | None:
 
 def _weighted(given: Sequence[Value | None]) -> tuple[Value | None, Array | None, Array | None]:
     """Return images, and filters and bias where these are known; None for images if anything else is the case."""
-    x, w, *rest = *_known(given), None
+    _, w, *rest = *_known(given), None
     b = rest[0] if len(given) > 2 and given[2] is not None else None
     fits = w is not None and w.ndim == IMAGES and (len(given) < 3 or given[2] is None or (b is not None and b.ndim == 1))
     images = _images(given)
@@ -195,7 +195,6 @@ def _weighted(given: Sequence[Value | None]) -> tuple[Value | None, Array | None
         or not isinstance(images.sizes[1], int)
     ):
         return None, None, None
-    del x
     return images, w, b
 
 
