@@ -158,7 +158,7 @@ def _activation(function: Any) -> tuple[str, float] | None:
 def _weights(layer: Any) -> tuple[Array, Array | None] | None:
     if isinstance(layer, BatchNormalization):
         ones = np.ones(layer.parameter("moving_mean").shape, layer.dtype)
-        return _normalized(ones, None, layer)
+        return normalized(ones, None, layer)
     if isinstance(layer, PReLU):
         return layer.parameter("alpha").copy(), None
     if not isinstance(layer, Conv2D | Conv2DTranspose | DepthwiseConv2D | Dense):
@@ -175,7 +175,7 @@ def _folded(before: Step, node: Symbol) -> bool:
     if before.activation or not before.own:
         return False
     if isinstance(layer, BatchNormalization) and isinstance(before.layer, FOLDING) and layer.axis in {-1, len(node.shape) - 1}:
-        before.weights = _normalized(*before.weights, layer) if before.weights is not None else None
+        before.weights = normalized(*before.weights, layer) if before.weights is not None else None
         return True
     if isinstance(layer, Activation | ReLU | LeakyReLU | Softmax) and type(before.layer) is not ZeroPadding2D:
         found = _activation(layer.function)
@@ -184,7 +184,7 @@ def _folded(before: Step, node: Symbol) -> bool:
     return False
 
 
-def _normalized(w: Array, b: Array | None, layer: Any) -> tuple[Array, Array]:
+def normalized(w: Array, b: Array | None, layer: Any) -> tuple[Array, Array]:
     """Return filters and bias that normalize what they give: in float64, rounded once."""
     mean, variance = (layer.parameter(name).astype(np.float64) for name in ("moving_mean", "moving_variance"))
     scale = 1 / np.sqrt(variance + layer.epsilon)

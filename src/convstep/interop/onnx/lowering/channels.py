@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from convstep.checks import Array
 from convstep.interop.onnx.importing import FLOATS, Importing
 from convstep.interop.onnx.operator import LocalResponse
 from convstep.interop.onnx.records import Node
 from convstep.interop.onnx.values import IMAGES, Value, channels_last
 from convstep.layers import BatchNormalization, Conv2D, Dense, DepthwiseConv2D, PReLU, Symbol
+from convstep.models.predicting.planning import normalized
 
 FILTERS = (Conv2D, DepthwiseConv2D, Dense)
 
@@ -26,9 +25,9 @@ def batch_normalization(made: Importing, node: Node, given: Sequence[Value | Non
         return None
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     weights = {name: item.astype(x.dtype) for name, item in zip(names, others, strict=True) if item is not None}
-    if made.fold and x.place(1) == x.axes - 1 and made.alone(node.inputs[0]) and _folded(node, made.symbol(x), weights):
-        return Value(x.sizes, x.dtype, x.symbol, x.order)
     layer = BatchNormalization(axis=x.place(1), epsilon=node.get("epsilon", 1e-5), momentum=node.get("momentum", 0.9), dtype=x.dtype)
+    if made.fold and x.place(1) == x.axes - 1 and made.alone(node.inputs[0]) and _folded(made.symbol(x), layer, weights):
+        return Value(x.sizes, x.dtype, x.symbol, x.order)
     return made.value(node, made.call(node, layer, [made.symbol(x)], weights), x.order, x)
 
 
@@ -73,18 +72,20 @@ def aligned_to(array: Array, x: Value) -> Array | None:
     return array.reshape((1,) * (x.axes - array.ndim) + array.shape).transpose(x.order)
 
 
-def _folded(node: Node, symbol: Symbol, weights: dict[str, Array]) -> bool:
-    """Make normalization part of the filters before it, in float64, rounded once; return whether that could be done."""
+def _folded(symbol: Symbol, normalization: BatchNormalization, weights: dict[str, Array]) -> bool:
+    """Make normalization part of the filters before it; return whether that could be done."""
     layer: Any = symbol.layer
-    if not isinstance(layer, FILTERS) or not layer.use_bias or layer.name in {"", node.name}:
+    if not isinstance(layer, FILTERS) or not layer.use_bias:
         return False
     kernel, bias = layer.parameters[0], layer.parameters[-1]
-    scale = weights["gamma"].astype(np.float64) / np.sqrt(weights["moving_variance"].astype(np.float64) + node.get("epsilon", 1e-5))
     if any(item.shape != bias.value.shape for item in weights.values()):
         return False
-    shape = (*kernel.value.shape[2:],) if isinstance(layer, DepthwiseConv2D) else (-1,)
-    kernel.value = (kernel.value * scale.reshape(shape)).astype(kernel.value.dtype)
-    bias.value = ((bias.value - weights["moving_mean"]) * scale + weights["beta"]).astype(bias.value.dtype)
+    normalization.build(symbol.shape)
+    normalization.set_weights([weights[item.name] for item in normalization.parameters])
+    shape = kernel.value.shape
+    filters = kernel.value.reshape(*shape[:2], -1) if isinstance(layer, DepthwiseConv2D) else kernel.value
+    folded, bias.value = normalized(filters, bias.value, normalization)
+    kernel.value = folded.reshape(shape)
     return True
 
 
